@@ -11,8 +11,9 @@ that precedes it. A record never spans two segments: PAD fills a segment's rest,
 | kind    | n      | after it                                                        | tail (marshal version 2) |
 | ------- | ------ | --------------------------------------------------------------- | ------------------------ |
 | START   | thread | u32 site, u32 seq, u32 parent seq, i64 start                    | fields, or nothing       |
-| END     | 0      | u32 seq, i64 duration                                           | fields, or nothing       |
+| END     | count  | u32 seq, i64 duration                                           | fields, or nothing       |
 | UPDATE  | 0      | u32 seq                                                         | fields                   |
+| ROWS    | 0      | u32 seq, i64 rows                                               |                          |
 | EVENT   | 0      | u32 seq, i64 time                                               | (name, fields)           |
 | SITE    | 0      | u32 site                                                        | (name, kind, scope, constant fields) |
 | THREAD  | thread |                                                                 | (ident, native id, name) |
@@ -20,7 +21,10 @@ that precedes it. A record never spans two segments: PAD fills a segment's rest,
 | FAULT   | 0      |                                                                 | (place, text)            |
 | PAD     | 0      |                                                                 |                          |
 
-END's flags are the status: 0 unset, 1 ok, 2 error. ``seq`` numbers the spans of a process from 1; 0 is the process
+ROWS says how many rows of a statement's result were fetched (`db.response.returned_rows`), after its span's end.
+Two names among the fields are reserved: `autotrace.name` is the span's name instead of its site's, and
+`autotrace.status_message` is the status's message. END's flags are the status (0 unset, 1 ok, 2 error) and
+what `count` counts: 4 rows returned, 8 rows affected, neither: nothing. ``seq`` numbers the spans of a process from 1; 0 is the process
 itself. A span's id is ``prefix << 32 | seq``. Times are CLOCK_MONOTONIC in nanoseconds: it is the same for all
 processes of a machine and never stepped; PROCESS and RUN carry ``wall`` and ``mono``, read together.
 
@@ -63,17 +67,21 @@ RESULT = 9
 EXIT = 10
 FAULT = 11
 PAD = 12
+ROWS = 13
 
 STATUS_UNSET = 0
 STATUS_OK = 1
 STATUS_ERROR = 2
+STATUS_MASK = 3
+COUNT_RETURNED = 4
+COUNT_AFFECTED = 8
 
 START_HEAD = Struct("<IBBHIIIq")
 """length, kind, flags, thread, site, seq, parent seq, start"""
 END_HEAD = Struct("<IBBHIq")
-"""length, kind, flags (status), 0, seq, duration"""
+"""length, kind, flags (status and what is counted), count, seq, duration"""
 EVENT_HEAD = END_HEAD
-"""length, kind, flags, 0, seq, time"""
+"""length, kind, flags, 0, seq, time (EVENT) or number of rows (ROWS)"""
 SEQ_HEAD = Struct("<IBBHI")
 """length, kind, flags, 0, seq (UPDATE) or site (SITE)"""
 RECORD_HEAD = Struct("<IBBH")

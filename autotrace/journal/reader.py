@@ -10,6 +10,8 @@ from typing import Any
 from zlib import crc32
 
 from autotrace.journal.format import (
+    COUNT_AFFECTED,
+    COUNT_RETURNED,
     CRC,
     DROPPED_OFFSET,
     END,
@@ -24,6 +26,7 @@ from autotrace.journal.format import (
     MAGIC,
     PAD,
     RECORD_HEAD,
+    ROWS,
     SEGMENT_BYTES,
     SEQ_HEAD,
     SITE,
@@ -32,6 +35,7 @@ from autotrace.journal.format import (
     START_BYTES,
     START_HEAD,
     STATE_OFFSET,
+    STATUS_MASK,
     THREAD,
     UPDATE,
     VERSION,
@@ -129,6 +133,7 @@ class Journal:
         - ``(START, thread, site, seq, parent seq, start, fields or None)``
         - ``(END, status, seq, duration, fields or None)``
         - ``(UPDATE, seq, fields)``
+        - ``(ROWS, seq, rows)``
         - ``(EVENT, seq, time, name, fields)``
         - ``(SITE, site, name, kind, scope, constant fields)``
         - ``(THREAD, thread, ident, native id, name)``
@@ -186,7 +191,14 @@ class Journal:
                 fields = None
                 if length > END_BYTES:
                     fields = loads(data[at + END_BYTES - 4 : stop - 4])
-                return stop, (END, flags, seq, duration, fields)
+                if flags > STATUS_MASK:
+                    if fields is None:
+                        fields = {}
+                    if flags & COUNT_RETURNED:
+                        fields["db.response.returned_rows"] = n
+                    elif flags & COUNT_AFFECTED:
+                        fields["db.response.affected_rows"] = n
+                return stop, (END, flags & STATUS_MASK, seq, duration, fields)
             if kind == START:
                 _, _, _, thread, site, seq, parent, time = start_head(data, at)
                 fields = None
@@ -195,6 +207,9 @@ class Journal:
                 return stop, (START, thread, site, seq, parent, time, fields)
             if kind == PAD:
                 return stop, ()
+            if kind == ROWS:
+                _, _, _, _, seq, rows = end_head(data, at)
+                return stop, (ROWS, seq, rows)
             if kind == EVENT:
                 _, _, _, _, seq, time = end_head(data, at)
                 return stop, (EVENT, seq, time, *loads(data[at + END_BYTES - 4 : stop - 4]))

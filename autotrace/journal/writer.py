@@ -26,6 +26,7 @@ from zlib import crc32
 
 from autotrace.journal.format import (
     DROPPED_OFFSET,
+    END_BYTES,
     END_HEAD,
     EVENT,
     FAULTS_OFFSET,
@@ -36,6 +37,7 @@ from autotrace.journal.format import (
     MARSHAL_VERSION,
     PAD,
     RECORD_HEAD,
+    ROWS,
     SEGMENT_BYTES,
     SEQ_HEAD,
     SITE,
@@ -163,6 +165,10 @@ class Writer:
         """Add an UPDATE record: fields of span `seq` that came to be known after its end."""
         tail = dumps(fields, MARSHAL_VERSION)
         return self.append(SEQ_HEAD.pack(SEQ_HEAD.size + len(tail) + 4, UPDATE, 0, 0, seq) + tail)
+
+    def rows(self, seq: int, rows: int) -> bool:
+        """Add a ROWS record: so many rows of span `seq`'s result were fetched after its end."""
+        return self.append(END_HEAD.pack(END_BYTES, ROWS, 0, 0, seq, rows))
 
     def event(self, seq: int, time: int, name: str, fields: dict[str, object]) -> bool:
         """Add an EVENT record: something that happened at `time` (monotonic, ns) inside span `seq`."""

@@ -1,0 +1,268 @@
+"""The engine around a library's functions: it calls them, times them, and swallows an instrumentation's own mistakes.
+
+An instrumentation is a file of hooks:
+
+    @around("pymysql.cursors:Cursor.execute")
+    def execute(cursor, query, args=None):
+        span = statement(query, …)      # before the call; None: no span for this one
+        rows = yield span               # the call happens here
+        span["db.response.returned_rows"] = rows
+
+A hook takes what the function takes. What it yields is begun before the call and ended after it, also when the call
+raises; the same hook serves a coroutine function. It can neither forget to call, nor call twice, nor change the
+result, nor eat the exception: the engine alone does that.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from autotrace.agent import tracer
+from autotrace.agent.tracer import Span, fault
+from autotrace.journal.format import STATUS_MASK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any, Callable, Generator
+
+    Hook = Callable[..., "Generator[Span | None, Any, None]"]
+
+CO_VARARGS = 0x04
+CO_VARKEYWORDS = 0x08
+CO_GENERATOR = 0x20
+CO_COROUTINE = 0x80
+CO_ASYNC_GENERATOR = 0x200
+
+targets: dict[str, list[Target]] = {}
+"""What is to be wrapped once the module of that name has been imported."""
+
+
+class Target:
+    """A function to wrap: `path` within `module`, the hook, and how it went.
+
+    `state` is "waiting", "hooked", "missing" (the module has no such thing) or "failed".
+    """
+
+    __slots__ = ("hook", "module", "optional", "path", "replace", "scope", "state")
+
+    def __init__(
+        self, target: str, scope: str, hook: Any, optional: bool, replace: bool = False
+    ) -> None:
+        self.module, _, self.path = target.partition(":")
+        self.scope = scope
+        self.hook = hook
+        self.optional = optional
+        self.replace = replace
+        self.state = "waiting"
+
+
+def around(*names: str, optional: bool = False) -> Callable[[Hook], Hook]:
+    """Wrap the functions named `module:Class.method` or `module:function` with the decorated hook.
+
+    Where a module does not have it, that is reported by `autotrace doctor`, unless `optional` (another version's).
+    """
+    scope = _scope()
+
+    def register(hook: Hook) -> Hook:
+        for name in names:
+            target = Target(name, scope, hook, optional)
+            targets.setdefault(target.module, []).append(target)
+        return hook
+
+    return register
+
+
+def replace(name: str, optional: bool = False) -> Callable[[Any], Any]:
+    """Put what the decorated function makes of `module:attribute` in its place.
+
+    For what `around` can't wrap: types written in C, of which it makes a subclass. The function is given the
+    original and returns the replacement (or the original, to leave it).
+    """
+    scope = _scope()
+
+    def register(make: Any) -> Any:
+        target = Target(name, scope, make, optional, replace=True)
+        targets.setdefault(target.module, []).append(target)
+        return make
+
+    return register
+
+
+def _scope() -> str:
+    name: str = sys._getframe(2).f_globals.get("__name__", "")
+    return name.rsplit(".", 1)[-1]
+
+
+def apply(module: Any, name: str) -> None:
+    """Wrap all that is waiting for module `name`, which has been imported. Never raises."""
+    for target in targets.get(name, ()):
+        try:
+            _apply(module, target)
+        except Exception as error:
+            target.state = "failed"
+            fault(f"{target.module}:{target.path}", error)
+
+
+def _apply(module: Any, target: Target) -> None:
+    owner = module
+    *outer, last = target.path.split(".")
+    for part in outer:
+        owner = getattr(owner, part, None)
+    if last.startswith("__") and not last.endswith("__") and outer:
+        last = f"_{outer[-1].lstrip('_')}{last}"
+    original = None if owner is None else vars(owner).get(last)
+    if original is None:
+        target.state = "missing"
+        return
+    if target.replace:
+        replacement = target.hook(original)
+    elif isinstance(original, staticmethod):
+        replacement = staticmethod(wrap(original.__func__, target.hook, target.scope))
+    elif isinstance(original, classmethod):
+        replacement = classmethod(wrap(original.__func__, target.hook, target.scope))
+    else:
+        replacement = wrap(original, target.hook, target.scope)
+    if replacement is not original:
+        setattr(owner, last, replacement)
+    target.state = "hooked"
+
+
+def wrap(function: Any, hook: Hook, scope: str) -> Any:
+    """A function that can't be told from `function` and runs the hook around it.
+
+    It is compiled with the same parameters, so that signature, argument errors and introspection stay as they were,
+    and so that no tuple and dict of arguments is made for each call.
+    """
+    if getattr(function, "__autotrace__", False):
+        return function
+    code: CodeType | None = getattr(function, "__code__", None)
+    flags = code.co_flags if code is not None else 0
+    if flags & CO_ASYNC_GENERATOR or (flags & CO_GENERATOR and not flags & CO_COROUTINE):
+        raise TypeError("a generator function can't be wrapped by around()")
+    made = _compile(code, bool(flags & CO_COROUTINE))
+    where = f"{scope}:{getattr(function, '__qualname__', '?')}"
+    wrapper = made(function, hook, where, tracer, next, fault, failed)
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        try:
+            setattr(wrapper, name, getattr(function, name))
+        except (AttributeError, TypeError):
+            pass
+    if code is not None:
+        wrapper.__defaults__ = function.__defaults__
+        wrapper.__kwdefaults__ = function.__kwdefaults__
+        # Annotations are evaluated lazily from 3.14 on: reading them here could raise or import.
+        if sys.version_info >= (3, 14):
+            wrapper.__annotate__ = function.__annotate__
+        else:
+            wrapper.__annotations__ = function.__annotations__
+    wrapper.__dict__.update(getattr(function, "__dict__", {}))
+    wrapper.__wrapped__ = function
+    wrapper.__autotrace__ = True
+    return wrapper
+
+
+_SOURCE = """\
+def make(_at_function, _at_hook, _at_where, _at_tracer, _at_next, _at_fault, _at_failed):
+    {kind}def wrapper({parameters}):
+        if not _at_tracer._on:
+            return {call}
+        _at_span = _at_generator = None
+        try:
+            _at_generator = _at_hook({arguments})
+            _at_span = _at_next(_at_generator)
+            if _at_span is not None:
+                _at_span.begin()
+        except Exception as _at_error:
+            _at_fault(_at_where, _at_error)
+            if _at_span is None:
+                _at_generator = None
+        try:
+            _at_result = {call}
+        except BaseException as _at_error:
+            _at_failed(_at_generator, _at_span, _at_where, _at_error)
+            # Our frame leaves the traceback: the bare raise does not put it back.
+            _at_error.__traceback__ = _at_error.__traceback__.tb_next
+            raise
+        try:
+            if _at_generator is not None:
+                _at_generator.send(_at_result)
+        except StopIteration:
+            pass
+        except Exception as _at_error:
+            _at_fault(_at_where, _at_error)
+        finally:
+            if _at_span is not None:
+                _at_span.end()
+        return _at_result
+    return wrapper
+"""
+
+
+def failed(generator: Any, span: Span | None, where: str, error: BaseException) -> None:
+    """The wrapped call raised: let the hook see it, note it, end the span. Never raises."""
+    trace, context = error.__traceback__, error.__context__
+    try:
+        if generator is not None:
+            generator.throw(error)
+    except BaseException as other:
+        if other is not error and not isinstance(other, StopIteration):
+            fault(where, other)
+    # Throwing adds the hook's frames.
+    error.__traceback__ = trace
+    error.__context__ = context
+    try:
+        if span is not None:
+            if not span.status & STATUS_MASK:
+                span.fail(error)
+            span.end()
+    except Exception as other:
+        fault(where, other)
+
+
+def _parameters(code: CodeType | None) -> tuple[str, str]:
+    """A function's parameter list, and the arguments that hand all of them on."""
+    if code is None:
+        return "*args, **kwargs", "*args, **kwargs"
+    names = list(code.co_varnames)
+    positional = names[: code.co_argcount]
+    only = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    stars = names[code.co_argcount + code.co_kwonlyargcount :]
+    parameters: list[str] = list(positional)
+    arguments: list[str] = list(positional)
+    if code.co_posonlyargcount:
+        parameters.insert(code.co_posonlyargcount, "/")
+    if code.co_flags & CO_VARARGS:
+        star = f"*{stars.pop(0)}"
+        parameters.append(star)
+        arguments.append(star)
+    elif only:
+        parameters.append("*")
+    parameters += only
+    arguments += [f"{name}={name}" for name in only]
+    if code.co_flags & CO_VARKEYWORDS:
+        star = f"**{stars.pop(0)}"
+        parameters.append(star)
+        arguments.append(star)
+    return ", ".join(parameters), ", ".join(arguments)
+
+
+_compiled: dict[tuple[str, bool], Any] = {}
+
+
+def _compile(code: CodeType | None, is_async: bool) -> Any:
+    """The maker of wrappers for functions of this signature."""
+    parameters, arguments = _parameters(code)
+    made = _compiled.get((parameters, is_async))
+    if made is None:
+        call = f"_at_function({arguments})"
+        source = _SOURCE.format(
+            kind="async " if is_async else "",
+            parameters=parameters,
+            arguments=arguments,
+            call=f"await {call}" if is_async else call,
+        )
+        namespace: dict[str, Any] = {}
+        exec(compile(source, "<autotrace>", "exec"), namespace)
+        made = _compiled[parameters, is_async] = namespace["make"]
+    return made

@@ -1,0 +1,439 @@
+"""Spans inside the job: what is current, how one starts, how it ends.
+
+All of this runs once or more for each traced call of somebody's production program, so it is written for speed:
+constant parts of a span are written once, as a site, and the journal's `append` is repeated in place.
+"""
+
+from __future__ import annotations
+
+import sys
+from _contextvars import ContextVar
+from _thread import get_ident
+from itertools import count
+from marshal import dumps
+from time import monotonic_ns
+from zlib import crc32
+
+from autotrace.journal.format import (
+    COUNT_AFFECTED,
+    COUNT_RETURNED,
+    END,
+    END_BYTES,
+    END_HEAD,
+    FAULT,
+    MARSHAL_VERSION,
+    START,
+    START_BYTES,
+    START_HEAD,
+    STATUS_ERROR,
+    STATUS_MASK,
+    THREAD,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
+
+    from autotrace.journal.writer import Writer
+
+    Fields = dict[str, Any]
+
+_end_pack = END_HEAD.pack
+_start_pack = START_HEAD.pack
+
+SITES = 2000
+"""Distinct sites of one instrumentation; later ones are written out in full with each span."""
+FAULT_PLACES = 100
+"""Distinct places whose swallowed errors are written down; all are counted."""
+
+
+class _Nowhere:
+    """Stands for the journal while there is none: every record is refused."""
+
+    position = 0
+    stop = -1
+    prefix = 0
+    path = ""
+    window: Any = None
+
+    def append(self, body: bytes) -> bool:
+        return False
+
+    def drop(self) -> None:
+        pass
+
+    def fault(self) -> None:
+        pass
+
+    def state(self, state: int) -> None:
+        pass
+
+    def value(self, kind: int, value: object, n: int = 0) -> bool:
+        return False
+
+    def site(self, number: int, value: object) -> bool:
+        return False
+
+    def update(self, seq: int, fields: Fields) -> bool:
+        return False
+
+    def rows(self, seq: int, rows: int) -> bool:
+        return False
+
+    def event(self, seq: int, time: int, name: str, fields: Fields) -> bool:
+        return False
+
+
+_writer: Writer | _Nowhere = _Nowhere()
+_on = False
+_generation = 0
+
+_current: ContextVar[Span | None] = ContextVar("autotrace_current_span", default=None)
+_get_current = _current.get
+_set_current = _current.set
+_reset_current = _current.reset
+
+_next_seq = count(1).__next__
+_next_site = count(1).__next__
+_threads: dict[int, int] = {}
+_site_records: dict[int, tuple[str, str, str, Fields]] = {}
+_fault_places: set[str] = set()
+
+
+class Site:
+    """A place that makes alike spans: name, kind, scope and the fields that are the same each time.
+
+    `number` is what a span's start record says instead of all that.
+    """
+
+    __slots__ = ("keep", "name", "number", "suppress")
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        scope: str,
+        fields: Fields,
+        suppress: str = "",
+        keep: object = None,
+    ) -> None:
+        self.name = name
+        self.suppress = suppress
+        self.keep = keep
+        self.number = _next_site()
+        record = (name, kind, scope, plain_fields(fields))
+        # A forked child has a journal of its own and must be able to write all of them again.
+        _site_records[self.number] = record
+        _writer.site(self.number, record)
+
+
+class Span:
+    """One operation under way. `span[name] = value` sets a field.
+
+    It is made unstarted; `begin` writes its start, with the fields set so far, and makes it current; `end` writes
+    its end with those set since. Whoever begins it ends it, in the same context.
+    """
+
+    __slots__ = (
+        "count",
+        "error",
+        "fields",
+        "generation",
+        "parent",
+        "seq",
+        "site",
+        "start",
+        "status",
+        "token",
+    )
+
+    seq: int
+    start: int
+    parent: Span | None
+    generation: int
+    token: Any
+
+    def __init__(self, site: Site, fields: Fields | None = None) -> None:
+        self.site = site
+        self.fields = fields
+        self.status = 0
+        self.count = 0
+        self.error = 0
+        self.token = None
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if self.fields is None:
+            self.fields = {name: value}
+        else:
+            self.fields[name] = value
+
+    def update(self, fields: Fields) -> None:
+        """Set several fields."""
+        if fields:
+            if self.fields is None:
+                self.fields = dict(fields)
+            else:
+                self.fields.update(fields)
+
+    @property
+    def span_id(self) -> str:
+        """The id as other systems see it, 16 hex digits."""
+        return f"{_writer.prefix << 32 | self.seq:016x}"
+
+    def begin(self) -> None:
+        """Write the start and become the current span."""
+        parent = self.parent = _get_current()
+        seq = self.seq = _next_seq()
+        self.generation = _generation
+        self.token = _set_current(self)
+        thread = _threads.get(get_ident())
+        if thread is None:
+            thread = new_thread()
+        if self.fields is None:
+            start = self.start = monotonic_ns()
+            body = _start_pack(
+                START_BYTES,
+                START,
+                0,
+                thread,
+                self.site.number,
+                seq,
+                parent.seq if parent is not None and parent.generation == _generation else 0,
+                start,
+            )
+            record = body + crc32(body).to_bytes(4, "little")
+            writer = _writer
+            position = writer.position
+            end = position + START_BYTES
+            if end <= writer.stop:
+                writer.position = end
+                writer.window[position:end] = record
+                return
+        else:
+            tail = tail_of(self.fields)
+            self.fields = None
+            start = self.start = monotonic_ns()
+            body = (
+                _start_pack(
+                    START_BYTES + len(tail),
+                    START,
+                    0,
+                    thread,
+                    self.site.number,
+                    seq,
+                    parent.seq if parent is not None and parent.generation == _generation else 0,
+                    start,
+                )
+                + tail
+            )
+        if not _writer.append(body):
+            _writer.drop()
+
+    def end(self) -> None:
+        """Write the end and make the former current span current again."""
+        duration = monotonic_ns() - self.start
+        token = self.token
+        if token is None:
+            return
+        self.token = None
+        try:
+            _reset_current(token)
+        except (ValueError, RuntimeError):  # another context: a generator that was resumed elsewhere
+            if _get_current() is self:
+                _set_current(self.parent)
+        if self.generation != _generation:  # a forked child: the span is its parent's to end
+            return
+        if self.fields is None:
+            body = _end_pack(END_BYTES, END, self.status, self.count, self.seq, duration)
+            record = body + crc32(body).to_bytes(4, "little")
+            writer = _writer
+            position = writer.position
+            end = position + END_BYTES
+            if end <= writer.stop:
+                writer.position = end
+                writer.window[position:end] = record
+                return
+        else:
+            tail = tail_of(self.fields)
+            body = _end_pack(END_BYTES + len(tail), END, self.status, self.count, self.seq, duration) + tail
+        _writer.append(body)
+
+    def leave(self) -> None:
+        """Stop being the current span without ending: what follows is no part of it."""
+        token = self.token
+        if token is not None and _get_current() is self:
+            _set_current(self.parent)
+
+    def late(self, fields: Fields) -> None:
+        """Add fields that came to be known after the end."""
+        if self.generation == _generation:
+            tail = plain_fields(fields)
+            _writer.update(self.seq, tail)
+
+    def returned_rows(self, rows: Any) -> None:
+        """Say how many rows the result has, before the end."""
+        if type(rows) is int and rows >= 0:
+            if rows <= 0xFFFF:
+                self.count = rows
+                self.status |= COUNT_RETURNED
+            else:
+                self["db.response.returned_rows"] = rows
+
+    def affected_rows(self, rows: Any) -> None:
+        """Say how many rows the statement changed, before the end; less than none is what drivers say for unknown."""
+        if type(rows) is int and rows >= 0:
+            if rows <= 0xFFFF:
+                self.count = rows
+                self.status |= COUNT_AFFECTED
+            else:
+                self["db.response.affected_rows"] = rows
+
+    def rows(self, rows: int) -> None:
+        """Say how many rows of the result were fetched after the end."""
+        if self.generation == _generation:
+            _writer.rows(self.seq, rows)
+
+    def event(self, name: str, fields: Fields) -> None:
+        """Note something that happened now."""
+        if self.generation == _generation:
+            _writer.event(self.seq, monotonic_ns(), name, plain_fields(fields))
+
+    def fail(self, error: BaseException) -> None:
+        """Note that the operation ended by this exception: status, `error.type`, and the exception as an event."""
+        from autotrace.agent.errors import exception_fields
+
+        self.status = self.status & ~STATUS_MASK | STATUS_ERROR
+        fields = exception_fields(error)
+        self["error.type"] = fields["exception.type"]
+        self["autotrace.status_message"] = fields["exception.message"]
+        # On its way up an exception ends many spans; its traceback is written with the innermost.
+        if self.error != id(error):
+            self.event("exception", fields)
+        if self.parent is not None:
+            self.parent.error = id(error)
+
+    def set_error(self, kind: str, message: str = "") -> None:
+        """Note that the operation failed without an exception (an HTTP status, an error in a response)."""
+        self.status = self.status & ~STATUS_MASK | STATUS_ERROR
+        self["error.type"] = kind
+        if message:
+            self["autotrace.status_message"] = message
+
+
+def tail_of(fields: Fields) -> bytes:
+    """The fields as a record's tail; what marshal doesn't take becomes plain first."""
+    try:
+        tail = dumps(fields, MARSHAL_VERSION)
+    except ValueError:
+        tail = dumps(plain_fields(fields), MARSHAL_VERSION)
+    if len(tail) > 200_000:
+        tail = dumps({"autotrace.fields_dropped": len(fields)}, MARSHAL_VERSION)
+    return tail
+
+
+_PLAIN = frozenset((str, int, float, bool))
+
+
+def plain_fields(fields: Fields) -> Fields:
+    """The same fields with every value one that the journal holds; others become their type's name."""
+    result: Fields = {}
+    for name, value in fields.items():
+        kind = type(value)
+        if kind in _PLAIN:
+            pass
+        elif kind is list or kind is tuple:
+            value = [item if type(item) in _PLAIN else f"<{type(item).__name__}>" for item in value]
+        elif value is None:
+            continue
+        elif isinstance(value, str):
+            value = str.__str__(value)
+        elif isinstance(value, int):
+            value = int.__int__(value)
+        elif isinstance(value, float):
+            value = float.__float__(value)
+        else:
+            value = f"<{kind.__name__}>"
+        result[str.__str__(name)] = value
+    return result
+
+
+def new_thread() -> int:
+    """Number the calling thread, and write down which one it is."""
+    ident = get_ident()
+    number = _threads[ident] = min(len(_threads), 0xFFFF)
+    name = ""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        thread = getattr(threading, "_active", {}).get(ident)
+        name = str(getattr(thread, "_name", ""))
+    try:
+        from _thread import get_native_id
+
+        native = get_native_id()
+    except ImportError:
+        native = 0
+    _writer.value(THREAD, (ident, native, name), number)
+    return number
+
+
+def current() -> Span | None:
+    """The span that is under way in this context, or None."""
+    return _get_current()
+
+
+def on() -> bool:
+    """Whether spans are written at all."""
+    return _on
+
+
+def attach(writer: Writer) -> None:
+    """Write to this journal from now on: at start, and in a forked child, whose spans begin anew."""
+    global _writer, _on, _generation, _next_seq
+    _generation += 1  # spans that are under way belong to the journal that they began in
+    _next_seq = count(1).__next__
+    _threads.clear()
+    _writer = writer
+    _on = True
+    for number, record in _site_records.items():
+        writer.site(number, record)
+
+
+def detach() -> None:
+    """Write nothing more."""
+    global _writer, _on
+    _on = False
+    _writer = _Nowhere()
+
+
+def journal() -> Writer | _Nowhere:
+    """What is written to at present."""
+    return _writer
+
+
+def fault(place: str, error: BaseException) -> None:
+    """Swallow an error of ours: count it, and write it down the first time it happens at that place."""
+    try:
+        _writer.fault()
+        if place in _fault_places or len(_fault_places) >= FAULT_PLACES:
+            return
+        _fault_places.add(place)
+        lines = [f"{type(error).__name__}: {error}"[:500]]
+        trace: TracebackType | None = error.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            lines.append(f"  {code.co_filename}:{trace.tb_lineno} in {code.co_name}")
+            trace = trace.tb_next
+        _writer.value(FAULT, (place, "\n".join(lines[:40])))
+    except Exception:  # nothing of ours may reach the program
+        pass
+
+
+def process_field(name: str, value: Any) -> None:
+    """Set a field of the process's own span (of the job, where the process is the job's)."""
+    _writer.update(0, plain_fields({name: value}))
+
+
+def process_event(name: str, fields: Fields) -> None:
+    """Note something that happened now, outside of any span."""
+    _writer.event(0, monotonic_ns(), name, plain_fields(fields))
