@@ -71,19 +71,19 @@ class Setting:
         name: str,
         kind: str,
         default: object,
-        help: str,
+        text: str,
         choices: tuple[str, ...] = (),
         least: int = 0,
         most: int = 0,
         attribute: str = "",
         variable: str | None = None,
     ) -> None:
-        """Describe one setting; ``attribute`` and ``variable`` follow from ``name`` unless given."""
+        """Describe a setting; attribute and variable follow from the name unless given."""
         plain = name.replace(".", "_")
         self.name = name
         self.kind = kind
         self.default = default
-        self.help = help
+        self.help = text
         self.choices = choices
         self.least = least
         self.most = most
@@ -178,8 +178,8 @@ SETTINGS = (
         "redact.patterns",
         "patterns",
         (),
-        "Regular expressions (Python's); what they match in a value is secret. The variable holds one"
-        " expression: join several with `|`.",
+        "Regular expressions (Python's); what they match in a value is secret. The variable holds"
+        " one expression: join several with `|`.",
     ),
     Setting(
         "redact.headers",
@@ -660,4 +660,6 @@ def _stored(setting: Setting, value: object) -> object:
         raise ConfigError(f"damaged: `{setting.name}` is no {wanted.__name__}")
     if isinstance(value, tuple) and not all(isinstance(item, str) for item in value):
         raise ConfigError(f"damaged: `{setting.name}` holds something else than texts")
-    return frozenset(value) if isinstance(default, frozenset) else value  # type: ignore[call-overload]
+    if isinstance(default, frozenset):
+        return frozenset(value)  # type: ignore[call-overload]
+    return value
