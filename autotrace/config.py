@@ -29,6 +29,9 @@ LEVELS = ("none", "fields", "full")
 LOG_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50, "off": 1 << 30}
 """Names of `capture.logs` and the numbers that `logging` gives them; ``off`` is above them all."""
 
+FILE_NAMES = ("/autotrace.toml", "/pyproject.toml")
+"""Files that may configure a job, the stronger first."""
+
 _MAGIC = b"ATCONF\r\n"
 _LARGEST_BLOB = 1 << 20
 
@@ -566,9 +569,11 @@ def load(script_dir: str | None, cwd: str | None, environ: Mapping[str, str]) ->
     try:
         given = environ.get("AUTOTRACE_CONFIG")
         if not given or not _take_given(config, _expand(given, environ), environ):
-            from autotrace.config_search import take_file
+            paths = candidates(script_dir, cwd, environ)
+            if paths:
+                from autotrace.config_search import take_first
 
-            take_file(config, script_dir, cwd, environ)
+                take_first(config, paths, environ)
     except Exception as error:
         config.add_problem(f"the configuration could not be read: {type(error).__name__}: {error}")
     try:
@@ -576,6 +581,31 @@ def load(script_dir: str | None, cwd: str | None, environ: Mapping[str, str]) ->
     except Exception as error:
         config.add_problem(f"the environment could not be read: {type(error).__name__}: {error}")
     return config
+
+
+def candidates(script_dir: str | None, cwd: str | None, environ: Mapping[str, str]) -> list[str]:
+    """List the files that may configure a job started there, the stronger first.
+
+    They are looked for in the script's folder and those above it, then in the working directory and
+    those above it, up to the user's home folder or the root.
+    """
+    top = user_home(environ).rstrip("/")
+    seen = set()
+    paths = []
+    for start in (script_dir, cwd):
+        if not start:
+            continue
+        folder = os.path.abspath(start).rstrip("/")
+        while folder not in seen:
+            seen.add(folder)
+            for name in FILE_NAMES:
+                path = folder + name
+                if os.access(path, os.F_OK):
+                    paths.append(path)
+            if not folder or folder == top:
+                break
+            folder = folder[: folder.rindex("/")]
+    return paths
 
 
 def _take_given(config: Config, path: str, environ: Mapping[str, str]) -> bool:

@@ -12,7 +12,14 @@ import re
 import sys
 
 from autotrace import config_search
-from autotrace.config import OTHER_VARIABLES, SETTINGS, Config, ConfigError, Setting
+from autotrace.config import (
+    OTHER_VARIABLES,
+    SETTINGS,
+    Config,
+    ConfigError,
+    Setting,
+    candidates,
+)
 from autotrace.config import load as _load
 from autotrace.config_values import accept, accept_item, collect, module_name, show
 from autotrace.toml_lines import key_lines
@@ -40,7 +47,7 @@ _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 def find(script_dir: str | None, cwd: str | None, environ: Mapping[str, str]) -> str | None:
     """Give the path of the file that configures a job started there; None where there is none."""
-    found = config_search.find(script_dir, cwd, environ, [])
+    found = config_search.first(candidates(script_dir, cwd, environ), [])
     return found[0] if found else None
 
 

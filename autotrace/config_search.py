@@ -1,7 +1,7 @@
-"""Find the file that configures a job, and take its settings at little cost.
+"""Take the settings of the file that configures a job, at little cost.
 
-The search asks only whether files exist. Reading TOML costs a start some 30 ms, so what a file says
-is kept in the folder ``cache`` of autotrace's home, and read from there until the file changes.
+Reading TOML costs a start some 30 ms, so what a file says is kept in the folder ``cache`` of
+autotrace's home, and read from there until the file changes.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from autotrace.config import (
     pack,
     read_own,
     unpack,
-    user_home,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
     from autotrace.config import Layer
 
@@ -36,38 +35,29 @@ _SETTLED = 2.0
 """Seconds after which a change of a file is sure to give it another time."""
 
 
-def find(
-    script_dir: str | None, cwd: str | None, environ: Mapping[str, str], problems: list[str]
-) -> tuple[str, bytes, os.stat_result] | None:
-    """Find the file that configures a job: its path, content and status; None where there is none.
+def first(paths: Sequence[str], problems: list[str]) -> tuple[str, bytes, os.stat_result] | None:
+    """Give the first of some files that configures a job: path, content, status; None if none does.
 
-    It is the first ``autotrace.toml``, or ``pyproject.toml`` with a table ``[tool.autotrace]``, in
-    the script's folder and those above it, then in the working directory and those above it. The
-    search ends at the user's home folder. What cannot be read is noted in ``problems``; an
-    ``autotrace.toml`` that cannot be read ends the search all the same.
+    An ``autotrace.toml`` does, even one that cannot be read; a ``pyproject.toml`` does if it has a
+    table ``[tool.autotrace]``. What cannot be read is noted in ``problems``.
     """
-    for folder in _folders(script_dir, cwd, environ):
-        path = folder + "/autotrace.toml"
-        if os.access(path, os.F_OK):
-            content = read_file(path, problems)
-            if content is None:
+    for path in paths:
+        own = not path.endswith("/pyproject.toml")
+        if not own and os.path.isdir(path):
+            continue
+        content = read_file(path, problems)
+        if content is None:
+            if own:
                 return None
-            if _trusted(path, content[1], problems):
-                return path, *content
-        path = folder + "/pyproject.toml"
-        if os.access(path, os.F_OK) and not os.path.isdir(path):
-            content = read_file(path, problems)
-            if content and _has_table(content[0]) and _trusted(path, content[1], problems):
-                return path, *content
+        elif (own or _has_table(content[0])) and _trusted(path, content[1], problems):
+            return path, *content
     return None
 
 
-def take_file(
-    config: Config, script_dir: str | None, cwd: str | None, environ: Mapping[str, str]
-) -> None:
-    """Lay the settings of the file that is found, if there is one, over those of ``config``."""
+def take_first(config: Config, paths: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Lay the settings of the first file that configures a job over those of ``config``."""
     problems: list[str] = []
-    found = find(script_dir, cwd, environ, problems)
+    found = first(paths, problems)
     for problem in problems:
         config.add_problem(problem)
     if found:
@@ -109,22 +99,6 @@ def read_file(path: str, problems: list[str]) -> tuple[bytes, os.stat_result] | 
         return None
     finally:
         os.close(descriptor)
-
-
-def _folders(script_dir: str | None, cwd: str | None, environ: Mapping[str, str]) -> Iterator[str]:
-    """Go upward from both folders to the user's home or the root, each folder once, without "/"."""
-    top = user_home(environ).rstrip("/")
-    seen = set()
-    for start in (script_dir, cwd):
-        if not start:
-            continue
-        folder = os.path.abspath(start).rstrip("/")
-        while folder not in seen:
-            seen.add(folder)
-            yield folder
-            if not folder or folder == top:
-                break
-            folder = folder[: folder.rindex("/")]
 
 
 def _has_table(data: bytes) -> bool:
