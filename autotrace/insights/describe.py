@@ -13,8 +13,8 @@ class Remark(NamedTuple):
     """One thing worth knowing about a span.
 
     ``role`` says what it is, for whoever colours it: ``object`` (whom or what the call was about),
-    ``status`` (an answer's code, a good one), ``bad`` (an answer's code, a bad one), ``count`` (rows,
-    retries, events), ``error`` (what went wrong), ``text`` (a statement, a command line).
+    ``status`` (an answer's code, a good one), ``bad`` (an answer's code, a bad one), ``count``
+    (rows, retries, events), ``error`` (what went wrong), ``text`` (a statement, a command line).
     """
 
     role: Role
@@ -39,12 +39,20 @@ METHODS = frozenset(
         "HTTP",
     )
 )
-"""Span names that say nothing but the method of a request; only for these is ``label`` another name."""
+"""Span names that only say the method of a request: for these alone ``label`` is another name."""
 
 # Attributes of these families end in "id" without being the thing that a call was about.
 _NOT_OBJECTS = frozenset(
-    ("autotrace", "client", "code", "db", "error", "exception", "host", "http", "network")
-    + (
+    [
+        "autotrace",
+        "client",
+        "code",
+        "db",
+        "error",
+        "exception",
+        "host",
+        "http",
+        "network",
         "os",
         "peer",
         "process",
@@ -55,7 +63,7 @@ _NOT_OBJECTS = frozenset(
         "thread",
         "url",
         "user_agent",
-    )
+    ]
 )
 
 
@@ -150,7 +158,7 @@ def _database(fields: Attributes, found: list[Remark]) -> None:
 
 
 def _http(span: Span, found: list[Remark]) -> None:
-    """Add the address that a request went to (without what the label says), and the answer's code."""
+    """Add where a request went (without what the label says), and the answer's code."""
     fields = span.attributes
     where = fields.get("url.template") or fields.get("url.full") or fields.get("url.path")
     if where:

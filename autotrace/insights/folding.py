@@ -16,9 +16,9 @@ FOLD_AT = 4
 class Group:
     """One line of a drawing: a span, or several alike ones.
 
-    ``members`` are positions in the tree in the order of their starts, ``total_ns`` the sum of their
-    durations, ``slowest`` the position of the longest, ``error`` whether their status is an error
-    (those that failed are never mixed with those that did not).
+    ``members`` are positions in the tree in the order of their starts, ``total_ns`` the sum of
+    their durations, ``slowest`` the position of the longest, ``error`` whether their status is an
+    error (those that failed are never mixed with those that did not).
     """
 
     label: str
@@ -40,8 +40,8 @@ def fold(
 
     ``members`` is one position, or those of a folded group: then the children of all of them are
     taken together, and any two alike ones are folded. ``at`` is how many alike children of a single
-    span become one (0: none are, ever). ``keep``, if given, has a byte for each position: those with
-    a 0 are left out. A span that was under way at the end always stands for itself.
+    span become one (0: none are, ever). ``keep``, if given, has a byte for each position: those
+    with a 0 are left out. A span that was under way at the end always stands for itself.
     """
     parents = list(members)
     children = tree.children

@@ -9,10 +9,10 @@ from autotrace.insights.tree import Tree
 
 @dataclass(slots=True, frozen=True)
 class Gap:
-    """A stretch of time inside a span that none of its children covers; nanoseconds since the epoch.
+    """A stretch of time inside a span that none of its children covers.
 
-    ``before`` and ``after`` are the positions of the children on its two sides, -1 where the span's
-    own start or end is there.
+    Nanoseconds since the epoch. ``before`` and ``after`` are the positions of the children on its
+    two sides, -1 where the span's own start or end is there.
     """
 
     start_ns: int
@@ -27,9 +27,10 @@ class Gap:
 
 
 def gaps(tree: Tree, index: int, least_ns: int = 1) -> list[Gap]:
-    """Return the gaps of the span at position ``index`` that last at least ``least_ns``, in order.
+    """Return the gaps of the span at position ``index`` of at least ``least_ns``, in order.
 
-    A span without children is one gap. Their durations add up to the self time when ``least_ns`` is 1.
+    A span without children is one gap. Their durations add up to the self time when ``least_ns``
+    is 1.
     """
     least_ns = max(least_ns, 1)
     here = tree.starts[index]

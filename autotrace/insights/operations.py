@@ -1,4 +1,4 @@
-"""The operations of a run: alike spans counted together, with the time that they took themselves."""
+"""The operations of a run: alike spans counted together, with the time they took themselves."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from autotrace.insights.tree import Tree
 class Operation:
     """All spans of a run that have the same label.
 
-    ``self_ns`` is the time in which such a span worked itself, ``total_ns`` with all that was below,
-    ``slowest_ns`` the longest single one and ``slowest`` its span id; ``errors`` counts those whose
-    status is an error. Times in nanoseconds.
+    ``self_ns`` is the time in which such a span worked itself, ``total_ns`` with all that was
+    below, ``slowest_ns`` the longest single one and ``slowest`` its span id; ``errors`` counts
+    those whose status is an error. Times in nanoseconds.
     """
 
     label: str

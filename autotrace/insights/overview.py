@@ -17,8 +17,9 @@ class Overview:
     """Where a run's time went.
 
     ``operations`` come with the most self time first. ``not_traced_ns`` is the job's own self time:
-    its own code, or libraries that are not known. ``whole_ns`` is what shares are shares of: the run's
-    duration or, where spans ran side by side, the sum of all self times. Times in nanoseconds.
+    its own code, or libraries that are not known. ``whole_ns`` is what shares are shares of: the
+    run's duration or, where spans ran side by side, the sum of all self times. Times in
+    nanoseconds.
     """
 
     operations: list[Operation] = field(default_factory=list)
@@ -27,7 +28,7 @@ class Overview:
     whole_ns: int = 1
 
     def repeat_of(self, operation: Operation) -> Repeat | None:
-        """Return the costliest repeat among an operation's calls, ``None`` where nothing repeats."""
+        """Return the costliest repeat among an operation's calls, ``None`` if nothing repeats."""
         for repeat in self.repeats:
             if repeat.label == operation.label:
                 return repeat

@@ -24,9 +24,10 @@ LEAST_OWNERS = 10
 class Repeat:
     """A query (or GET request) that was sent repeatedly, word for word the same.
 
-    ``label`` is its operation's, ``text`` the statement or address, ``calls`` how often it was sent in
-    all and ``total_ns`` how long that took. ``owner`` is the label of the spans that sent it, empty
-    where it was the job itself; ``owners`` is how many they are.
+    ``label`` is its operation's, ``text`` the statement or address, ``calls`` how often it was
+    sent in all and ``total_ns`` how long that took. ``owner`` is the label of the spans that sent
+    it (of the two commonest where they differ), empty where it was the job itself; ``owners`` is
+    how many they are.
     """
 
     what: Literal["query", "request"]
@@ -43,7 +44,7 @@ class Repeat:
         return self.calls / self.owners
 
     def sentence(self) -> str:
-        """Return the finding in words, such as ``same query 13.4 times for each update_customer``."""
+        """Return the finding in words: ``same query 13.4 times for each update_customer``."""
         if self.owners > 1 and self.each < 1.05:
             return f"same {self.what} once for each of {self.owners:,} {self.owner}"
         if self.owners > 1:
@@ -81,14 +82,14 @@ def repeats(tree: Tree) -> list[Repeat]:
     for text, counts in senders.items():
         calls = sum(counts.values())
         sample = spans[example[text]]
-        owner_label, owners_alike = _commonest_owner(tree, counts)
+        callers = _owners(tree, counts)
         looped = max(counts.values()) >= LEAST_IN_ONE and calls / len(counts) >= 2
         if not looped:
             # One reading query in each of many alike spans is the same loop, one level higher.
             reads = (
                 "db.query.text" not in sample.attributes or text.lstrip()[:6].upper() == "SELECT"
             )
-            if not reads or owners_alike < LEAST_OWNERS or not owner_label:
+            if not reads or len(counts) < LEAST_OWNERS or not callers:
                 continue
         found.append(
             Repeat(
@@ -97,7 +98,7 @@ def repeats(tree: Tree) -> list[Repeat]:
                 text=text,
                 calls=calls,
                 total_ns=max(time[text], 0),
-                owner=owner_label,
+                owner=callers,
                 owners=len(counts),
             )
         )
@@ -115,10 +116,12 @@ def _sent(fields: Attributes) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _commonest_owner(tree: Tree, counts: dict[int, int]) -> tuple[str, int]:
-    """Return the commonest label among the senders, and how many senders have it."""
+def _owners(tree: Tree, counts: dict[int, int]) -> str:
+    """Return the labels of the senders, the commonest first; empty where it is the job alone."""
     names = Counter(
         "" if owner < 0 or owner == tree.root else label(tree.spans[owner]) for owner in counts
     )
-    name, number = names.most_common(1)[0]
-    return name, number
+    if len(names) == 1:
+        return next(iter(names))
+    known = [name or tree.spans[tree.root].name for name, _ in names.most_common(3)]
+    return ", ".join(known[:2]) + (" …" if len(known) > 2 else "")

@@ -14,7 +14,8 @@ def self_times(tree: Tree) -> list[int]:
     starts = tree.starts
     ends = tree.ends
     own = [end - start for start, end in zip(starts, ends)]
-    # How far each span is covered by the children met so far: they come in the order of their starts.
+    # How far each span is covered by the children met so far: they come in the order of their
+    # starts.
     reach = list(starts)
     for parent, start, end in zip(tree.parents, starts, ends):
         if parent < 0:
@@ -22,10 +23,11 @@ def self_times(tree: Tree) -> list[int]:
         covered = reach[parent]
         if end <= covered:
             continue
+        # Not min() and max(): calling them costs more than all else in this loop.
         limit = ends[parent]
-        if end > limit:  # noqa: PLR1730 - a call of min() costs more than all else in this loop
+        if end > limit:
             end = limit
-        if start < covered:  # noqa: PLR1730
+        if start < covered:
             start = covered
         if end > start:
             own[parent] -= end - start

@@ -1,8 +1,8 @@
 """The spans of a run as a tree of numbers, whatever state they are in.
 
 Spans arrive in any order, some without their parent (it was dropped, or its process died before it
-wrote), and in a damaged run even in circles. Everything here answers all the same: each span has one
-place in the tree and is met once on the way down from the roots.
+wrote), and in a damaged run even in circles. Everything here answers all the same: each span has
+one place in the tree and is met once on the way down from the roots.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class Tree:
     def _break_circles(self) -> None:
         """Cut each circle of parents open at its earliest span, which becomes parentless."""
         parents = self.parents
-        # A parent that stands before its child cannot close a circle, so only the others are walked.
+        # A parent that stands before its child cannot close a circle, so only the others are
+        # walked.
         if all(map(lt, parents, range(len(parents)))):
             return
         suspects = [index for index, parent in enumerate(parents) if parent >= index]
@@ -140,8 +141,8 @@ class Tree:
         """Return the time that the run takes up, as ``(start, end)`` in nanoseconds.
 
         The job's own span says when it starts (a span that claims to be earlier has a wrong clock);
-        without one, ``started_ns`` and ``duration_ns`` of the run do, and without those the earliest
-        span. The end is the latest one of all. The end is always after the start.
+        without one, ``started_ns`` and ``duration_ns`` of the run do, and without those the
+        earliest span. The end is the latest one of all. The end is always after the start.
         """
         if self.root >= 0:
             start = self.starts[self.root]
