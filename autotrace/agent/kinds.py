@@ -10,6 +10,7 @@ Names and fields are OpenTelemetry's semantic conventions (https://opentelemetry
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 from sys import _getframe
 
 from autotrace.agent import callers
@@ -51,15 +52,16 @@ def describe(query: str, parameterised: bool) -> tuple[str, str, str, str]:
     return known
 
 
-def sql(system: str) -> Callable[..., Span]:
+def sql(system: str, suppress: str = "", scope: str = "") -> Callable[..., Span]:
     """Make the function that makes a span for a statement.
 
-    `system` is a `db.system.name` (`mysql`, `sqlite`, `postgresql`). The function takes the statement (str or
+    `system` is a `db.system.name` (`mysql`, `sqlite`, `postgresql`); `suppress` what such a span says all of (see
+    `suppressed`). The function takes the statement (str or
     bytes), where it goes: `(address, port, namespace)` with None for what there is not, the
     parameters that are passed beside it, and how many frames above its caller the search for the user's code begins; it
     returns an unstarted `Span`.
     """
-    scope = scope_of()
+    scope = scope or scope_of()
     # By caller first: programs have few places, each with few statements.
     sites: dict[tuple[Any, ...], Site] = {}
     by_text: dict[tuple[Any, ...], Site] = {}
@@ -79,8 +81,10 @@ def sql(system: str) -> Callable[..., Span]:
             if own:
                 break
             frame = frame.f_back
-        if keep_parameters and parameterised:
-            return _with_parameters(first(query, place, True, frame, _here(frame)), parameters)
+        if extras or keep_parameters:
+            span = first(query, place, parameterised, frame, _here(frame))
+            _add_extras(span, parameters if keep_parameters and parameterised else None)
+            return span
         if frame is None:
             key: tuple[Any, ...] = (query, place, parameterised)
         else:
@@ -117,16 +121,16 @@ def sql(system: str) -> Callable[..., Span]:
                 # Beyond the limit a span says it all itself, under one site.
                 bare = by_text.get(())
                 if bare is None:
-                    bare = by_text[()] = Site(system, "client", scope, {"db.system.name": system})
+                    bare = by_text[()] = Site(system, "client", scope, {"db.system.name": system}, suppress)
                 fields["autotrace.name"] = name
                 return Span(bare, fields)
             # The code object is kept since its id is part of the key.
             keep = None if frame is None else frame.f_code
-            site = by_text[text, place, *here] = Site(name, "client", scope, fields, "", keep)
+            site = by_text[(text, place, *here)] = Site(name, "client", scope, fields, suppress, keep)
         if raw is query and len(raw) <= STATEMENT_CHARACTERS:
             if len(sites) >= 2 * SITES:
                 sites.clear()
-            sites[query, place, parameterised, *here] = site
+            sites[(query, place, parameterised, *here)] = site
         return Span(site)
 
     return statement
@@ -142,7 +146,16 @@ def _here(frame: Any) -> tuple[int, ...]:
     return () if frame is None else (id(frame.f_code), frame.f_lasti)
 
 
-def _with_parameters(span: Span, parameters: Any) -> Span:
+extras: dict[int, dict[str, Any]] = {}
+"""By thread: what a layer above the driver has to say of the statement that is about to be run (its ORM entity)."""
+
+
+def _add_extras(span: Span, parameters: Any) -> None:
+    said = extras.get(get_ident())
+    if said:
+        span.update(said)
+    if parameters is None:
+        return
     from autotrace.agent.fields import flatten
 
     if type(parameters) in (list, tuple):
@@ -150,7 +163,6 @@ def _with_parameters(span: Span, parameters: Any) -> Span:
     fields: dict[str, Any] = {}
     flatten("db.query.parameter", parameters, fields)
     span.update(fields)
-    return span
 
 
 def place_text(text: str) -> str:
@@ -180,6 +192,8 @@ def plain(name: str, kind: str = "internal", suppress: str = "", **fields: Any) 
     sites: dict[tuple[int, int], Site] = {}
 
     def make(more: dict[str, Any] | None = None, depth: int = 2) -> Span:
+        if more is not None:
+            more = {name: value for name, value in more.items() if value is not None}
         return Span(_site_here(sites, name, kind, scope, fields, suppress, caller(depth)), more)
 
     return make
