@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from autotrace.agent import fault, on, place_text, plain, replace, sql
+from autotrace.agent import fault, hide, on, place_text, plain, replace, sql
 
 statement = sql("sqlite")
 connecting = plain("connect", "client", **{"db.system.name": "sqlite"})
@@ -190,6 +190,7 @@ def connection_class(base, cursor_type, base_cursor_type):
     return dress(Connection, base)
 
 
+@hide
 def whole(cursor, call, query, parameters, arguments):
     """`executemany` and `executescript`: a span for all of it."""
     span = None
@@ -216,6 +217,7 @@ def whole(cursor, call, query, parameters, arguments):
     return result
 
 
+@hide
 def ending(connection, word, call, *arguments):
     """A commit or rollback; without a transaction it does nothing, and there is no span."""
     span = None
@@ -253,6 +255,8 @@ def dress(made, base):
     made.__module__ = base.__module__
     made.__doc__ = base.__doc__
     for name, method in vars(made).items():
+        if callable(method) and hasattr(method, "__code__"):
+            hide(method)
         if callable(method) and name in vars(base):
             method.__doc__ = vars(base)[name].__doc__
             method.__qualname__ = f"{base.__qualname__}.{name}"
@@ -278,6 +282,7 @@ def connect(base):
     """`connect`: the same, with our connection as the default factory."""
     factory = sys.modules["sqlite3.dbapi2"].Connection
 
+    @hide
     def connect(*args, **kwargs):
         # The factory may also stand sixth by position.
         if len(args) < 6 and "factory" not in kwargs:

@@ -5,15 +5,19 @@ The names below are what instrumentations are written with; see `docs/how-to/wri
 
 from __future__ import annotations
 
-from autotrace.agent.instrument import around, replace
-from autotrace.agent.kinds import loaded, place_text, plain, sql, suppressed
+from autotrace.agent.callers import hide
+from autotrace.agent.instrument import around, is_hooked, replace
+from autotrace.agent.kinds import extras, loaded, place_text, plain, sql, suppressed
 from autotrace.agent.tracer import Span, current, fault, on
 
 __all__ = [
     "Span",
     "around",
     "current",
+    "extras",
     "fault",
+    "hide",
+    "is_hooked",
     "loaded",
     "on",
     "place_text",

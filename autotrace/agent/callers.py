@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any
 
-files: dict[str, bool] = {"<autotrace>": False}
+HIDDEN = "<autotrace importlib._bootstrap>"
+"""The file name of code of ours that stands between the user's and a library's.
+
+`warnings` (for `stacklevel`) and `logging` (for the caller) pass over frames whose file name has `importlib` and
+`_bootstrap` in it, as they pass over the import system's own: so both go on naming the place that they named
+without us.
+"""
+
+files: dict[str, bool] = {HIDDEN: False}
 """Whether a file's code is the user's own, of the files seen so far."""
 _package = __file__.rsplit("agent", 1)[0]
 _instrumentations = ""
@@ -90,3 +98,9 @@ def code_fields(frame: FrameType) -> dict[str, Any]:
         "code.file.path": code.co_filename,
         "code.line.number": frame.f_lineno or 0,
     }
+
+
+def hide(function: Any) -> Any:
+    """Give a function of ours the file name that `warnings` and `logging` pass over."""
+    function.__code__ = function.__code__.replace(co_filename=HIDDEN)
+    return function

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from autotrace.agent.callers import HIDDEN
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, TracebackType
@@ -35,42 +37,45 @@ def message(error: BaseException) -> str:
 
 def _own_frame(code: CodeType) -> bool:
     name = code.co_filename
-    return name == "<autotrace>" or name.startswith(_own)
+    return name == HIDDEN or name.startswith(_own)
 
 
 def stacktrace(error: BaseException) -> str:
     """The traceback as Python prints it, without source lines (which may hold secrets) and without our frames."""
     parts: list[str] = []
     seen: set[int] = set()
-    while error is not None and id(error) not in seen and len(parts) < CAUSES:
+    following: BaseException | None = error
+    joint = ""
+    while following is not None and id(following) not in seen and len(seen) < CAUSES:
+        error = following
         seen.add(id(error))
-        lines = ["Traceback (most recent call last):"]
-        trace: TracebackType | None = error.__traceback__
-        frames = []
-        while trace is not None:
-            code = trace.tb_frame.f_code
-            if not _own_frame(code):
-                frames.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}')
-            trace = trace.tb_next
-        if len(frames) > FRAMES:
-            left_out = len(frames) - FRAMES
-            half = FRAMES // 2
-            frames[half:-half] = [f"  … {left_out} more frames"]
-        lines += frames
-        lines.append(f"{type_name(error)}: {message(error)}")
-        parts.append("\n".join(lines))
-        cause = error.__cause__
-        if cause is not None:
-            joint = "\nThe above exception was the direct cause of the following exception:\n"
+        parts.append(_one(error) + joint)
+        if error.__cause__ is not None:
+            following = error.__cause__
+            joint = "\n\nThe above exception was the direct cause of the following exception:\n"
         elif error.__context__ is not None and not error.__suppress_context__:
-            cause = error.__context__
-            joint = "\nDuring handling of the above exception, another exception occurred:\n"
+            following = error.__context__
+            joint = "\n\nDuring handling of the above exception, another exception occurred:\n"
         else:
             break
-        parts.append(joint)
-        error = cause
     parts.reverse()
     return "\n".join(parts)
+
+
+def _one(error: BaseException) -> str:
+    frames = []
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not _own_frame(code):
+            frames.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}')
+        trace = trace.tb_next
+    if len(frames) > FRAMES:
+        half = FRAMES // 2
+        frames[half:-half] = [f"  … {len(frames) - FRAMES} more frames"]
+    return "\n".join(
+        ["Traceback (most recent call last):", *frames, f"{type_name(error)}: {message(error)}"]
+    )
 
 
 def exception_fields(error: BaseException) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import sys
 
 from autotrace.agent import tracer
+from autotrace.agent.callers import HIDDEN
 from autotrace.agent.tracer import Span, fault
 from autotrace.journal.format import STATUS_MASK
 
@@ -92,6 +93,23 @@ def replace(name: str, optional: bool = False) -> Callable[[Any], Any]:
 def _scope() -> str:
     name: str = sys._getframe(2).f_globals.get("__name__", "")
     return name.rsplit(".", 1)[-1]
+
+
+def is_hooked(name: str) -> bool:
+    """Whether something in a module of this name (or, for a driver's, in its package) was wrapped."""
+    package = name.partition(".")[0]
+    known = _hooked.get(package)
+    if known is None:
+        known = _hooked[package] = any(
+            target.state == "hooked"
+            for module, waiting in targets.items()
+            if module.partition(".")[0] == package
+            for target in waiting
+        )
+    return known
+
+
+_hooked: dict[str, bool] = {}
 
 
 def apply(module: Any, name: str) -> None:
@@ -263,6 +281,6 @@ def _compile(code: CodeType | None, is_async: bool) -> Any:
             call=f"await {call}" if is_async else call,
         )
         namespace: dict[str, Any] = {}
-        exec(compile(source, "<autotrace>", "exec"), namespace)
+        exec(compile(source, HIDDEN, "exec"), namespace)
         made = _compiled[parameters, is_async] = namespace["make"]
     return made

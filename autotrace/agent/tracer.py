@@ -140,6 +140,7 @@ class Span:
         "error",
         "fields",
         "generation",
+        "note",
         "parent",
         "seq",
         "site",
@@ -152,7 +153,6 @@ class Span:
     start: int
     parent: Span | None
     generation: int
-    token: Any
 
     def __init__(self, site: Site, fields: Fields | None = None) -> None:
         self.site = site
@@ -160,7 +160,8 @@ class Span:
         self.status = 0
         self.count = 0
         self.error = 0
-        self.token = None
+        self.note: Any = None
+        self.token: Any = None
 
     def __setitem__(self, name: str, value: Any) -> None:
         if self.fields is None:
@@ -259,11 +260,33 @@ class Span:
             body = _end_pack(END_BYTES + len(tail), END, self.status, self.count, self.seq, duration) + tail
         _writer.append(body)
 
-    def leave(self) -> None:
-        """Stop being the current span without ending: what follows is no part of it."""
-        token = self.token
-        if token is not None and _get_current() is self:
-            _set_current(self.parent)
+    def restart(self, ended: int, fields: Fields) -> None:
+        """End at the monotonic time `ended`, and go on as a new span of the same site beside the old one."""
+        if self.generation != _generation:
+            return
+        tail = tail_of(self.fields) if self.fields else b""
+        _writer.append(
+            _end_pack(END_BYTES + len(tail), END, self.status, self.count, self.seq, ended - self.start)
+            + tail
+        )
+        self.status = self.count = self.error = 0
+        self.fields = None
+        self.seq = _next_seq()
+        parent = self.parent
+        tail = tail_of(fields)
+        self.start = monotonic_ns()
+        body = _start_pack(
+            START_BYTES + len(tail),
+            START,
+            0,
+            _threads.get(get_ident(), 0),
+            self.site.number,
+            self.seq,
+            parent.seq if parent is not None and parent.generation == _generation else 0,
+            self.start,
+        )
+        if not _writer.append(body + tail):
+            _writer.drop()
 
     def late(self, fields: Fields) -> None:
         """Add fields that came to be known after the end."""
