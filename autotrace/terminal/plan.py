@@ -153,3 +153,17 @@ def _most_telling(tree: Tree, groups: list[Group], number: int, wrong: list[int]
         return any(wrong[index] for index in group.members), group.total_ns
 
     return {id(group) for group in heapq.nlargest(max(number, 1), groups, key=weight)}
+
+
+def selected(tree: Tree, options: Options) -> list[int]:
+    """Return the positions that the filters and the depth of ``options`` leave in, in order."""
+    keep, _ = _kept(tree, options)
+    levels = [0] * len(tree.spans)
+    for index in tree.downward():
+        parent = tree.parents[index]
+        levels[index] = levels[parent] + 1 if parent >= 0 else 0
+    return [
+        index
+        for index, level in enumerate(levels)
+        if (keep is None or keep[index]) and (options.depth is None or level <= options.depth)
+    ]

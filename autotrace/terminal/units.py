@@ -55,12 +55,21 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def moment(ns: int) -> str:
-    """Return a point in time as local date and time to the second, ``2026-07-02 03:00:01``."""
+def moment(ns: int, *, exact: bool = False) -> str:
+    """Return a point in time as local date and time, ``2026-07-02 03:00:01``.
+
+    ``exact`` adds the milliseconds.
+    """
     try:
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ns / 1e9))
+        text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ns // 1_000_000_000))
     except (ValueError, OverflowError, OSError):
         return "unknown"
+    return f"{text}.{ns // 1_000_000 % 1000:03d}" if exact else text
+
+
+def offset(ns: int) -> str:
+    """Return a distance on the time axis in seconds, to the millisecond: ``6.012 s``."""
+    return f"{ns / 1e9:,.3f} s"
 
 
 def ago(ns: int, now_ns: int) -> str:

@@ -1,0 +1,3 @@
+"""Where finished runs go: the formats that other programs read."""
+
+from __future__ import annotations
