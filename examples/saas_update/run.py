@@ -203,11 +203,23 @@ def run(command: list[str], variables: dict[str, str]) -> int:
     if program is None:
         print(f"run.py: {command[0]}: command not found", file=sys.stderr)
         return 127
+    started: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def hand_on(number: int, _: object) -> None:
+        if started:
+            started[0].send_signal(number)
+        else:
+            early.append(number)
+
     # Ctrl-C reaches the command by itself, since it is in our process group: we wait for its end.
     signal.signal(signal.SIGINT, lambda *_: None)
-    child = subprocess.Popen([program, *command[1:]], env=variables)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, _: child.send_signal(received))
+        signal.signal(number, hand_on)
+    child = subprocess.Popen([program, *command[1:]], env=variables)
+    started.append(child)
+    for number in early:
+        child.send_signal(number)
     code = child.wait()
     return code if code >= 0 else 128 - code
 

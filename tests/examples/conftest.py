@@ -1,0 +1,64 @@
+"""Runs the example's runner as its user would, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "saas_update"
+JOB = str(EXAMPLE / "sync_job.py")
+
+
+@dataclass
+class Outcome:
+    """How a run of the example ended, and what the stand-ins had received by then."""
+
+    code: int
+    stdout: str
+    stderr: str
+    requests: list[dict[str, Any]]
+
+
+class RunExample(Protocol):
+    """See `run_example`."""
+
+    def __call__(
+        self, *command: str, env: dict[str, str] | None = ..., timeout: float = ...
+    ) -> Outcome: ...
+
+
+@pytest.fixture
+def run_example(tmp_path: Path) -> RunExample:
+    """Runs ``run.py COMMAND…`` without any delay of the stand-ins; `env` is added to ours."""
+    for needed in ("stripe", "intercom", "simple_salesforce", "sqlalchemy", "pymysql"):
+        pytest.importorskip(needed)
+
+    def run(*command: str, env: dict[str, str] | None = None, timeout: float = 120) -> Outcome:
+        seen = tmp_path / "requests.jsonl"
+        arguments = [sys.executable, str(EXAMPLE / "run.py"), "--latency=0", f"--requests={seen}"]
+        done = subprocess.run(
+            [*arguments, *command],
+            env={**os.environ, **(env or {})},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        lines = seen.read_text().splitlines() if seen.exists() else []
+        return Outcome(done.returncode, done.stdout, done.stderr, [json.loads(x) for x in lines])
+
+    return run
+
+
+@pytest.fixture
+def job() -> str:
+    """The path of the example's job."""
+    return JOB
