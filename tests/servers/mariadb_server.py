@@ -5,8 +5,9 @@ a command:
 
     python tests/servers/mariadb_server.py FOLDER COMMAND…
 
-runs COMMAND with AUTOTRACE_TEST_MARIADB set to the URL of a server started for it, stops the server,
-and ends with the command's exit code.
+runs COMMAND with AUTOTRACE_TEST_MARIADB set to the URL of a server started for it, stops the
+server, and ends with the command's exit code. With --check alone it ends with 1 when no server can
+be started on this machine.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Server(NamedTuple):
 
 def available() -> str:
     """Why no server can be started on this machine, or "" when one can."""
-    missing = [name for name in ("mariadbd", "mariadb-install-db") if not _program(name)]
+    needed = ("mariadbd", "mariadb-install-db", "my_print_defaults")
+    missing = [name for name in needed if not _program(name)]
     return f"{' and '.join(missing)} not found (Debian: mariadb-server-core)" if missing else ""
 
 
@@ -198,6 +200,10 @@ def _tail(folder: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Run a command with a server; see the module's docstring."""
+    if arguments == ["--check"]:
+        reason = available()
+        print(reason or "a server can be started")
+        return bool(reason)
     if len(arguments) < 2:
         print("usage: mariadb_server.py FOLDER COMMAND…", file=sys.stderr)
         return 2

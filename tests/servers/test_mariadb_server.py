@@ -46,7 +46,5 @@ def test_a_program_that_is_missing_is_named(
 ) -> None:
     monkeypatch.setattr(mariadb_server, "_FOLDERS", ())
     monkeypatch.setitem(os.environ, "PATH", str(tmp_path))
-    with pytest.raises(
-        mariadb_server.ServerError, match=r"mariadbd and mariadb-install-db not found"
-    ):
+    with pytest.raises(mariadb_server.ServerError, match=r"mariadbd and .* not found"):
         mariadb_server.start(str(tmp_path / "db"))

@@ -1,0 +1,102 @@
+"""All that CI checks, one session each: `nox -l` lists them, `scripts/test` runs them all."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+SCRATCH = ROOT / ".scratch"
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import pythons  # noqa: E402
+
+FOUND = pythons.supported()
+OLDEST, NEWEST = FOUND[0].name, FOUND[-1].name
+
+# nox looks for python3.N on PATH only, and finds pyenv's shims there, which run what is chosen.
+pythons.link(str(SCRATCH / "pythons"), FOUND)
+os.environ["PATH"] = os.pathsep.join((str(SCRATCH / "pythons"), os.environ["PATH"]))
+os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+
+nox.needs_version = ">=2025.2.9"
+nox.options.envdir = str(SCRATCH / "nox")
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = True
+nox.options.sessions = [
+    "lint",
+    "types",
+    "walls",
+    *(f"tests-{version}" for version in dict.fromkeys((OLDEST, NEWEST))),
+]
+
+CODE = ("autotrace", "instrumentations")
+
+VERSIONS = {
+    "httpx": (),
+    "pymysql": (),
+    "requests": (),
+    "sqlalchemy": (),
+    "stripe": (),
+    "urllib3": (),
+}
+"""For each library that is instrumented, the versions besides the locked one that tests run with."""
+
+
+def install_locked(session: nox.Session) -> None:
+    """Bring the session's environment to the locked state."""
+    session.install("--require-hashes", "-r", "requirements/dev.txt", silent=True)
+
+
+def install_editable(session: nox.Session) -> None:
+    """The locked state, and autotrace linked to the checkout."""
+    install_locked(session)
+    session.install("--no-deps", "--no-build-isolation", "--editable", ".", silent=True)
+
+
+@nox.session(python=NEWEST)
+def lint(session: nox.Session) -> None:
+    """Formatting and style."""
+    install_locked(session)
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+
+
+@nox.session(python=NEWEST)
+def types(session: nox.Session) -> None:
+    """mypy, strict."""
+    install_locked(session)
+    session.run("mypy")
+
+
+@nox.session(python=NEWEST)
+def walls(session: nox.Session) -> None:
+    """Which part may import which, looked at in an installed copy."""
+    install_locked(session)
+    session.install(
+        "--no-deps", "--no-build-isolation", "--force-reinstall", "--no-cache-dir", ".", silent=True
+    )
+    # In another folder: lint-imports takes the package of the working directory first.
+    with session.chdir(session.create_tmp()):
+        session.run(
+            "lint-imports",
+            "--config",
+            str(ROOT / "pyproject.toml"),
+            "--no-cache",
+            env={"PYTHONPATH": str(ROOT / "scripts")},
+        )
+
+
+@nox.session(python=[python.name for python in FOUND])
+def tests(session: nox.Session) -> None:
+    """All tests; arguments after `--` go to pytest."""
+    install_editable(session)
+    session.run(
+        "pytest",
+        "-n2",
+        f"--junitxml={SCRATCH / 'reports' / f'{session.name}.xml'}",
+        *session.posargs,
+    )
