@@ -211,7 +211,7 @@ SETTINGS = (
         "Bytes that the journals of one run may take on disk while it runs; spans beyond it are"
         " counted and not kept.",
         least=2 << 20,
-        most=1 << 50,
+        most=1 << 40,
     ),
     Setting(
         "limits.spans",
@@ -308,14 +308,14 @@ def home(environ: Mapping[str, str] | None = None) -> str:
         return os.path.abspath(_expand(given, environ))
     data = environ.get("XDG_DATA_HOME", "")
     if data.startswith("/"):
-        return os.path.normpath(data + "/autotrace")
+        return os.path.normpath("/" + data.strip("/") + "/autotrace")
     user = user_home(environ)
     if user:
-        return os.path.normpath(user + "/.local/share/autotrace")
+        return os.path.normpath(user.rstrip("/") + "/.local/share/autotrace")
     temporary = environ.get("TMPDIR", "")
     if not temporary.startswith("/"):
         temporary = "/tmp"
-    return os.path.normpath(f"{temporary}/autotrace-{os.geteuid()}")
+    return f"{temporary.rstrip('/')}/autotrace-{os.geteuid()}"
 
 
 def user_home(environ: Mapping[str, str]) -> str:

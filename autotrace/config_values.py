@@ -19,12 +19,15 @@ UNITS = {
     "k": 1 << 10,
     "m": 1 << 20,
     "g": 1 << 30,
+    "t": 1 << 40,
     "kib": 1 << 10,
     "mib": 1 << 20,
     "gib": 1 << 30,
+    "tib": 1 << 40,
     "kb": 10**3,
     "mb": 10**6,
     "gb": 10**9,
+    "tb": 10**12,
 }
 
 
@@ -141,7 +144,7 @@ def _size(value: object) -> int:
         return value
     if isinstance(value, str):
         text = value.strip().lower().replace(" ", "")
-        digits = text.rstrip("bikmg")
+        digits = text.rstrip("bikmgt")
         factor = UNITS.get(text[len(digits) :])
         if factor and digits.replace(".", "", 1).isdecimal() and len(digits) < 20:
             return int(float(digits) * factor)
@@ -180,7 +183,8 @@ def show(value: object) -> str:
 
 def show_size(size: int) -> str:
     """Write a number of bytes with the largest unit that divides it: "64 KiB"."""
-    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+    for unit in ("TiB", "GiB", "MiB", "KiB"):
+        factor = UNITS[unit.lower()]
         if size >= factor and size % factor == 0:
             return f"{size // factor} {unit}"
     return str(size)
