@@ -91,8 +91,7 @@ def switch_on() -> None:
     hooks.install(config)
     # The first to be registered is the last to run: after all that the program does at its exit.
     atexit.register(_at_exit)
-    # The writer is bound here so that its mappings outlive the modules' teardown (see the writer's docstring).
-    os.register_at_fork(after_in_child=lambda keep=writer: _in_child(keep))  # type: ignore[misc]
+    os.register_at_fork(after_in_child=_in_child)
 
 
 def _say(text: str) -> None:
@@ -279,7 +278,7 @@ def _began(mono: int) -> int:
     return mono - age if 0 <= age < 10_000_000_000 else mono
 
 
-def _in_child(parent: Writer) -> None:
+def _in_child() -> None:
     """A forked child: the journal is its parent's, so it begins one of its own."""
     try:
         if not tracer.on():
@@ -295,13 +294,9 @@ def _in_child(parent: Writer) -> None:
             tracer.detach()
             return
         tracer.attach(writer)
-        _keep.append(writer)
         tracer.new_thread()
     except Exception:  # the child must live, whatever happened to us
         tracer.detach()
-
-
-_keep: list[Writer] = []
 
 
 def _at_exit() -> None:

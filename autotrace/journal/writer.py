@@ -10,8 +10,8 @@ is torn, and a process that is killed leaves no hole before a later record. Only
 
 File descriptors: a program may close all of them (daemons do) and open its own under the same numbers. So the
 writer's descriptor is checked by device and inode before each use. Before Python 3.13 a mapping also holds a
-duplicate which it closes when it dies: mappings are therefore kept until the interpreter's last breath
-(see `Writer.keep`), and the pages of finished segments are given back with `madvise` instead.
+duplicate which it closes when it dies: mappings are therefore kept until the interpreter's last breath, after
+all files of the program are flushed and closed, and the pages of finished segments are given back with `madvise` instead.
 """
 
 from __future__ import annotations
@@ -129,6 +129,8 @@ class Writer:
             os.close(self.fd)
             os.unlink(path)
             raise
+        if sys.version_info < (3, 13):
+            _immortalise(self.keep)
         self.head = self.window
         self.position = HEADER_BYTES
         self.stop = HEADER_BYTES + SEGMENT_BYTES
@@ -280,6 +282,11 @@ class Writer:
         self.window = window
         self.window_start = start
         self.window_end = start + size
+
+
+def _immortalise(windows: list[mmap]) -> None:
+    # Fork handlers are among the last things that an interpreter lets go of.
+    os.register_at_fork(after_in_child=lambda _windows=windows: None)  # type: ignore[misc]
 
 
 def _map_shared(fd: int, size: int, offset: int) -> mmap:
