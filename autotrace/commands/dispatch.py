@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
+from autotrace.terminal.paper import Paper
+
 COMMANDS = {
     "list": "ListCommand",
     "show": "ShowCommand",
@@ -45,12 +47,19 @@ class Failure(Exception):
     """What could not be done, in a text for a person: what happened, why, what to type next."""
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Lays out help without the import of shutil, which argparse would make for every argument."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=min(Paper(sys.stdout).width, 100) - 2)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that takes no abbreviations and names the way to the help."""
 
     def __init__(self, **options: object) -> None:
         options.setdefault("allow_abbrev", False)
-        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        options.setdefault("formatter_class", _Formatter)
         super().__init__(**options)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
@@ -94,16 +103,32 @@ def _run(words: list[str]) -> int:
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
         words = ["list", *words]
     parser = make_parser(only=words[0] if words[0] in COMMANDS else None)
+    if words[0] not in COMMANDS and not words[0].startswith("-"):
+        parser.error(_unknown(words[0]))
     arguments = parser.parse_args(words)
     command: Command = arguments.command
     return command.run(arguments, arguments.parser)
+
+
+def _unknown(word: str) -> str:
+    """Return what to say about a command that there is not."""
+    import difflib
+
+    near = difflib.get_close_matches(word, COMMANDS, 1)
+    if near:
+        return f"there is no command {word!r}; did you mean `autotrace {near[0]}`?"
+    if len(word) >= 3 and set(word.lower()) <= set("0123456789abcdef"):
+        return f"there is no command {word!r}; if it is a run, type `autotrace show {word}`."
+    return f"there is no command {word!r}."
 
 
 def make_parser(only: str | None = None) -> Parser:
     """Return the parser of the whole command line; ``only`` with a single command, to be quick."""
     parser = Parser(prog="autotrace", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--version", action=_Version, help="print the version and exit")
-    below = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser)
+    below = parser.add_subparsers(
+        metavar="COMMAND", title="commands", parser_class=Parser, prog="autotrace"
+    )
     below.required = True
     for name in [only] if only else COMMANDS:
         command = load_command(name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from autotrace import config
 from autotrace.commands.dispatch import Failure
 from autotrace.spans import Run
 from autotrace.store import RunData, Store
+from autotrace.store.layout import LIVE
 
 
 def open_store() -> Store:
@@ -16,12 +18,24 @@ def open_store() -> Store:
     Raises StoreError where it cannot be used at all.
     """
     home = config.home()
-    from autotrace.collector.recover import recover
+    if _has_live_runs(home):
+        # What completes runs is heavier than most commands: imported where there may be work for
+        # it.
+        from autotrace.collector.recover import recover
 
-    recover(home)
+        _tell(recover(home).messages)
     store = Store(home)
     _tell(store.notes)
     return store
+
+
+def _has_live_runs(home: str) -> bool:
+    """Say whether there is a run that has not been collected yet."""
+    try:
+        with os.scandir(os.path.join(home, LIVE)) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
 
 
 def load(prefix: str) -> RunData:
