@@ -227,8 +227,8 @@ class Catalog:
         if version > VERSION:
             raise NewerVersion(
                 f"{self.path} was made by a newer autotrace (version {version} of the catalog, "
-                f"this one reads up to {VERSION}). Upgrade autotrace, or set AUTOTRACE_HOME to another "
-                "folder."
+                f"this one reads up to {VERSION}). Upgrade autotrace, or set AUTOTRACE_HOME to "
+                "another folder."
             )
         return version
 

@@ -17,7 +17,7 @@ def look_at_all(home: str, prefix: str = "") -> Iterator[Run]:
     """Yield what can be said cheaply about each run under way whose id begins with ``prefix``."""
     for folder in live_folders(home):
         if os.path.basename(folder).startswith(prefix):
-            from autotrace.collector.join import look
+            from autotrace.collector.under_way import look
 
             run = look(folder)
             if run is not None:
@@ -29,7 +29,7 @@ def load(home: str, run: str) -> tuple[Run, list[Span], list[str]] | None:
     folder = os.path.join(home, LIVE, run)
     if not RUN_ID.fullmatch(run) or not os.path.isdir(folder):
         return None
-    from autotrace.collector.join import load_live
+    from autotrace.collector.under_way import load_live
 
     return load_live(folder)
 

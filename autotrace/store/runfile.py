@@ -3,18 +3,18 @@ r"""A run file: one finished run, compressed in blocks that can be read one by o
 Format 1, little endian:
 
     magic `ATRUN\r\n\0` (8) | u32 version | u32 0
-    sections: tag (4) | u32 rows | u32 stored bytes | u32 raw bytes | u32 crc32 | stored bytes (zlib)
+    sections: tag (4) | u32 rows | u32 stored bytes | u32 raw bytes | u32 crc32 | bytes (zlib)
     u64 offset of the META section | magic `ATRUNEND` (8)
 
 The checksum covers the section's head before it and its stored bytes. Sections:
 
-    SITE  sites, numbered from 0 throughout the file; they come before the first block that uses them
+    SITE  sites, numbered from 0 throughout the file; they come before a block that uses them
     SPAN  one block of spans (see autotrace.store.encoding)
     LATE  attributes and events that became known after their spans' block had been written
     META  the last: the run, its processes, and tag, offset and rows of every other section
 
-A file that is cut short can be read up to the cut, one that is damaged somewhere but for the damaged
-sections; a reader says so, and never returns what a checksum does not vouch for.
+A file that is cut short can be read up to the cut, one that is damaged somewhere but for the
+damaged sections; a reader says so, and never returns what a checksum does not vouch for.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Beside the job: joins what its processes wrote, learns how it ended, hands it to the sinks."""
