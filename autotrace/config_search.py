@@ -134,6 +134,9 @@ def _take(
     known = _from_cache(cache, stamp)
     if known is None:
         try:
+            if sys.version_info < (3, 11):
+                # asked first, so that a job without it does not import all the rest at each start
+                import tomli  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
             from autotrace.config_file import check
 
             known = check(path, data)

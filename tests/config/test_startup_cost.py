@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from autotrace import config_file
+
+TOML = config_file.tomllib
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """
 import sys
@@ -72,8 +75,10 @@ def test_second_start_with_a_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_text("[tool.autotrace]\njob = 'x'" if name == "pyproject.toml" else "job = 'x'")
     os.utime(path, (time.time() - 60,) * 2)
-    assert "tomllib" in modules(tmp_path)[1] or sys.version_info < (3, 11)
-    assert modules(tmp_path)[1] == {"autotrace.config_search"}
+    reader = TOML.__name__
+    where = str(Path(TOML.__file__).parents[1])
+    assert reader in modules(tmp_path, PYTHONPATH=where)[1]
+    assert modules(tmp_path, PYTHONPATH=where)[1] == {"autotrace.config_search"}
 
 
 def test_a_variable(tmp_path: Path) -> None:
