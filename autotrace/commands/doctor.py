@@ -61,7 +61,7 @@ def examine(python: str) -> dict[str, Any]:
     switch = _switch(interpreter, settings)
     if config.enabled(os.environ) and not switch["installed"] and not interpreter["refusal"]:
         problems.append(
-            f"AUTOTRACE_ENABLED is set, but autotrace is not installed in {python}, so that it does "
+            f"AUTOTRACE_ENABLED is set, but autotrace is not installed in {python}, so it does "
             "nothing there. Install it, or start jobs with `autotrace-run`."
         )
     return {

@@ -47,7 +47,7 @@ def ask(python: str, off: Iterable[str]) -> dict[str, Any]:
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "doctor_probe.py")
     code = (
-        # The working directory, where `-c` would look first, may hold a requests.py of the user's own.
+        # `-c` would look into the working directory first, which may hold a requests.py.
         "import sys; sys.path[:] = [entry for entry in sys.path if entry]; "
         f"package = {package!r}; off = {sorted(off)!r}; path = {path!r}; "
         "exec(compile(open(path, encoding='utf-8').read(), path, 'exec'))"

@@ -65,7 +65,7 @@ def _draw_switch(paper: Paper, switch: dict[str, Any], python: dict[str, Any]) -
         _pair(
             paper,
             "alone",
-            f"not installed in this interpreter, so AUTOTRACE_ENABLED=1 alone does nothing ({here})",
+            f"not installed in this interpreter, AUTOTRACE_ENABLED=1 alone does nothing ({here})",
         )
     elif switch["by_environment"]:
         _pair(paper, "alone", f"every job of this interpreter is traced ({here})", "good")
