@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 import mariadb_server
 import pytest
 import pythons
+import traced_process
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -80,6 +82,27 @@ def run_python(tmp_path: Path) -> RunPython:
         return subprocess.run([str(python), *arguments], **{**settings, **options})
 
     return run
+
+
+class Trace(Protocol):
+    """See `traced_process.trace`, which is called with a folder of the test's own."""
+
+    def __call__(
+        self,
+        code: str | list[str],
+        *,
+        python: str = ...,
+        env: dict[str, str] | None = None,
+        config: str = "",
+        faults: bool = False,
+        **options: Any,
+    ) -> traced_process.Traced: ...
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Trace:
+    """Runs a script under the agent alone, and gives what its journals say."""
+    return functools.partial(traced_process.trace, tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -160,7 +160,7 @@ def wrap(function: Any, hook: Hook, scope: str) -> Any:
         raise TypeError("a generator function can't be wrapped by around()")
     made = _compile(code, bool(flags & CO_COROUTINE))
     where = f"{scope}:{getattr(function, '__qualname__', '?')}"
-    wrapper = made(function, hook, where, tracer, next, fault, failed)
+    wrapper = made(function, hook, where, tracer, next, fault, failed, abandon)
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
         try:
             setattr(wrapper, name, getattr(function, name))
@@ -181,7 +181,7 @@ def wrap(function: Any, hook: Hook, scope: str) -> Any:
 
 
 _SOURCE = """\
-def make(_at_function, _at_hook, _at_where, _at_tracer, _at_next, _at_fault, _at_failed):
+def make(_at_function, _at_hook, _at_where, _at_tracer, _at_next, _at_fault, _at_failed, _at_abandon):
     {kind}def wrapper({parameters}):
         if not _at_tracer._on:
             return {call}
@@ -193,8 +193,8 @@ def make(_at_function, _at_hook, _at_where, _at_tracer, _at_next, _at_fault, _at
                 _at_span.begin()
         except Exception as _at_error:
             _at_fault(_at_where, _at_error)
-            if _at_span is None:
-                _at_generator = None
+            _at_abandon(_at_span)
+            _at_span = _at_generator = None
         try:
             _at_result = {call}
         except BaseException as _at_error:
@@ -203,18 +203,28 @@ def make(_at_function, _at_hook, _at_where, _at_tracer, _at_next, _at_fault, _at
             _at_error.__traceback__ = _at_error.__traceback__.tb_next
             raise
         try:
-            if _at_generator is not None:
-                _at_generator.send(_at_result)
-        except StopIteration:
-            pass
+            try:
+                if _at_generator is not None:
+                    _at_generator.send(_at_result)
+            except StopIteration:
+                pass
+            finally:
+                if _at_span is not None:
+                    _at_span.end()
         except Exception as _at_error:
             _at_fault(_at_where, _at_error)
-        finally:
-            if _at_span is not None:
-                _at_span.end()
         return _at_result
     return wrapper
 """
+
+
+def abandon(span: Any) -> None:
+    """A span that could not be begun: whatever became of it, it must not stay the current one. Never raises."""
+    try:
+        if type(span) is Span and span.token is not None:
+            span.end()
+    except Exception as error:
+        fault("abandon", error)
 
 
 def failed(generator: Any, span: Span | None, where: str, error: BaseException) -> None:
