@@ -442,11 +442,13 @@ class Config:
     def take_environ(self, environ: Mapping[str, str]) -> None:
         """Lay the environment's settings over those that are here; a wrong one is a problem."""
         layer: Layer = {}
+        # one walk costs less than asking `os.environ` for each of ours that is not there
+        ours = [name for name in environ if name.startswith("AUTOTRACE_")]
         for setting in SETTINGS:
             variable = setting.variable
-            text = environ.get(variable) if variable else None
-            if text is None:
+            if variable not in ours:
                 continue
+            text = environ[variable]
             if variable == "AUTOTRACE_ENABLED":
                 layer["enabled"] = enabled(environ)
                 continue
