@@ -6,18 +6,27 @@ sign of something secret in it.
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from autotrace.agent.redact import Redactor
+
 _SIGNS = ("pass", "pwd", "secret", "token", "key", "auth", "cred", "://", "sk_", "rk_", "eyj", "-p")
 
 
-def redact_command(arguments: list[str]) -> list[str]:
-    """The same arguments, each at most 1,000 characters, at most 100, and with secrets replaced."""
+def redact_command(arguments: list[str], redactor: Redactor | None = None) -> list[str]:
+    """The same arguments, each at most 1,000 characters, at most 100, and with secrets replaced.
+
+    `redactor` says what is secret; by default it is the one of this process's agent.
+    """
     result = [argument[:1000] for argument in arguments[:100]]
     joined = " ".join(result[1:]).lower()
     if not any(sign in joined for sign in _SIGNS):
         return result
-    from autotrace.agent.switch import redactor
+    if redactor is None:
+        from autotrace.agent import switch
 
-    redact = redactor()
+        redactor = switch.redactor()
+    redact = redactor
     secret_follows = False
     for index, argument in enumerate(result):
         if secret_follows and not argument.startswith("-"):
