@@ -138,7 +138,8 @@ def trace(
     """
     work = folder / "work"
     work.mkdir(parents=True, exist_ok=True)
-    (work / "autotrace.toml").write_text(config)
+    if config:
+        (work / "autotrace.toml").write_text(config)
     run = folder / "live" / os.urandom(6).hex()
     run.mkdir(parents=True, mode=0o700)
     arguments = code
