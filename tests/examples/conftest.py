@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import pytest
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "saas_update"
-JOB = str(EXAMPLE / "sync_job.py")
+if str(EXAMPLE) not in sys.path:
+    sys.path.append(str(EXAMPLE))
 
 
 @dataclass
@@ -30,23 +31,39 @@ class RunExample(Protocol):
     """See `run_example`."""
 
     def __call__(
-        self, *command: str, env: dict[str, str] | None = ..., timeout: float = ...
+        self,
+        folder: Path,
+        *command: str,
+        env: dict[str, str] | None = ...,
+        timeout: float = ...,
     ) -> Outcome: ...
 
 
-@pytest.fixture
-def run_example(tmp_path: Path) -> RunExample:
-    """Runs ``run.py COMMAND…`` without any delay of the stand-ins; `env` is added to ours."""
+@pytest.fixture(scope="session")
+def run_example() -> RunExample:
+    """Runs ``run.py COMMAND…`` in ``folder``, without any delay of the stand-ins.
+
+    ``env`` is added to our environment, of which nothing concerns autotrace.
+    """
     for needed in ("stripe", "intercom", "simple_salesforce", "sqlalchemy", "pymysql"):
         pytest.importorskip(needed)
 
-    def run(*command: str, env: dict[str, str] | None = None, timeout: float = 120) -> Outcome:
-        seen = tmp_path / "requests.jsonl"
+    def run(
+        folder: Path, *command: str, env: dict[str, str] | None = None, timeout: float = 120
+    ) -> Outcome:
+        folder.mkdir(exist_ok=True)
+        seen = folder / "requests.jsonl"
         arguments = [sys.executable, str(EXAMPLE / "run.py"), "--latency=0", f"--requests={seen}"]
+        ours = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AUTOTRACE_", "OTEL_", "DATABASE_URL", "TRACEPARENT"))
+        }
         done = subprocess.run(
             [*arguments, *command],
-            env={**os.environ, **(env or {})},
-            cwd=tmp_path,
+            env={**ours, **(env or {})},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -58,7 +75,7 @@ def run_example(tmp_path: Path) -> RunExample:
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def job() -> str:
     """The path of the example's job."""
-    return JOB
+    return str(EXAMPLE / "sync_job.py")
