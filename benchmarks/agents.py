@@ -170,7 +170,8 @@ class Bench:
         outer, inner, figures = (folder / f"{name}.json" for name in ("outer", "inner", "figures"))
         python = str(self.environments[way.environment] / "bin" / "python")
         program = [python, str(HERE / "jobs" / f"{job}.py"), str(figures), *map(str, arguments)]
-        variables = self._variables(way, folder / "home", port or self.sink)
+        # One store for all runs, as on a machine that has been traced for a while.
+        variables = self._variables(way, self.scratch / "home", port or self.sink)
         done = subprocess.run(
             [*REAPER, str(outer), "--adopt", *self._command(way, program, inner)],
             env=variables,
