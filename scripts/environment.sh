@@ -17,6 +17,7 @@ export PIP_CACHE_DIR=$scratch/cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 export UV_CACHE_DIR=$scratch/cache/uv
 export UV_PYTHON_DOWNLOADS=never
+export XDG_CACHE_HOME=$scratch/cache
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 

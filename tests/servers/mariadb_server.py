@@ -53,7 +53,11 @@ def available() -> str:
     """Why no server can be started on this machine, or "" when one can."""
     needed = ("mariadbd", "mariadb-install-db", "my_print_defaults")
     missing = [name for name in needed if not _program(name)]
-    return f"{' and '.join(missing)} not found (Debian: mariadb-server-core)" if missing else ""
+    return (
+        f"{' and '.join(missing)} not found (Debian: mariadb-server-core, mariadb-client-core)"
+        if missing
+        else ""
+    )
 
 
 def start(folder: str) -> Server:
