@@ -10,15 +10,8 @@ from __future__ import annotations
 import sys
 from itertools import islice
 
-from autotrace.agent.redact import (
-    MASK,
-    VALUE_LIMIT,
-    Redactor,
-    clip_known,
-    is_card,
-    plain,
-    type_mark,
-)
+from autotrace.agent.redact import VALUE_LIMIT, Redactor, clip_text, plain, type_mark
+from autotrace.agent.secret_patterns import MASK, is_card
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,10 +78,7 @@ def clip(text: str, limit: int = VALUE_LIMIT) -> str:
 
     Anything but a str or bytes gives an empty string. Does not mask secrets.
     """
-    if type(text) is str:
-        return text if len(text) <= limit else clip_known(text[:limit], limit, len(text))
-    held = plain(text)
-    return clip_known(held[:limit], limit, len(held))
+    return clip_text(text if type(text) is str else plain(text), limit)
 
 
 def body(
