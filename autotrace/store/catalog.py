@@ -130,12 +130,12 @@ class Catalog:
         query = _SELECT + (f" WHERE {' AND '.join(where)}" if where else "")
         query += " ORDER BY started_ns DESC, run LIMIT ?"
         values.append(-1 if limit is None else limit)
-        return [_run(row) for row in self._read(query, values)]
+        return self._read_runs(query, values)
 
     def starting_with(self, prefix: str, limit: int = 10) -> list[Run]:
         """Return the runs whose id begins with ``prefix`` (hex digits), at most ``limit``."""
         query = f"{_SELECT} WHERE run >= ? AND run < ? ORDER BY run LIMIT ?"
-        return [_run(row) for row in self._read(query, [prefix, prefix + "g", limit])]
+        return self._read_runs(query, [prefix, prefix + "g", limit])
 
     def sizes(self) -> list[tuple[str, int, int]]:
         """Return run id, start (ns since the epoch) and bytes of every run, the latest first."""
@@ -145,6 +145,9 @@ class Catalog:
     def count(self) -> int:
         """Return how many runs are listed."""
         return int(self._read("SELECT count(*) FROM runs", [])[0][0])
+
+    def _read_runs(self, query: str, values: list[Any]) -> list[Run]:
+        return self._try(lambda connection: list(map(_run, connection.execute(query, values))))
 
     def _read(self, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
         return self._try(lambda connection: connection.execute(query, values).fetchall())
@@ -312,7 +315,8 @@ class Catalog:
         try:
             connection = _connect(_uri(self.path, "rw"))
             rows = connection.execute("PRAGMA quick_check(1)").fetchall()
-            connection.execute(_SELECT + " LIMIT 1").fetchall()
+            for row in connection.execute(_SELECT):
+                _run(row)
             return rows == [("ok",)]
         except sqlite3.DatabaseError:
             return False
@@ -346,8 +350,13 @@ def _connect(uri: str) -> sqlite3.Connection:
         check_same_thread=False,
         uri=uri.startswith("file:"),
     )
-    # A row that a power cut takes away comes back from its run file, which is synced.
-    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        # A row that a power cut takes away comes back from its run file, which is synced.
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        # Left alone it would stay open, with its locks, until the garbage collector comes by.
+        connection.close()
+        raise
     return connection
 
 
@@ -373,8 +382,9 @@ def _damaged(error: sqlite3.Error) -> bool:
     text = str(error)
     if type(error) is sqlite3.DatabaseError:
         return True
-    return isinstance(error, sqlite3.OperationalError) and (
-        "no such table" in text or "no such column" in text or "has no column" in text
+    return isinstance(error, sqlite3.OperationalError) and any(
+        sign in text
+        for sign in ("no such table", "no such column", "has no column", "Could not decode")
     )
 
 
@@ -390,9 +400,18 @@ def _explain(path: str, error: sqlite3.Error) -> str:
             f"{path} may not be written to ({text}). Change its permissions, or set AUTOTRACE_HOME "
             "to a folder of your own."
         )
-    if "full" in text:
+    if "full" in text or ("I/O" in text and _is_full(path)):
         return f"{path} could not be written: the disk is full. Make room, `autotrace prune` helps."
     return f"{path} could not be used: {text}."
+
+
+def _is_full(path: str) -> bool:
+    """Tell whether the disk is full: SQLite says so only of some of its files."""
+    try:
+        status = os.statvfs(path)
+    except OSError:
+        return False
+    return status.f_bavail * status.f_frsize < 1 << 18
 
 
 def _identity(path: str) -> tuple[int, int]:

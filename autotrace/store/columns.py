@@ -11,6 +11,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import attrgetter, eq
 from typing import NamedTuple, Protocol, cast
 
 from autotrace.spans import Attributes, Event, Span, SpanKind, StatusCode, Value
@@ -439,22 +441,11 @@ def apply_late(spans: Iterable[Span], late: Iterable[LateFields]) -> None:
 
 def in_order(spans: list[Span]) -> list[Span]:
     """Sort ``spans`` by start; of those that start at once the longer, then the older first."""
-    spans.sort(key=_by_id)
-    spans.sort(key=_by_duration, reverse=True)
-    spans.sort(key=_by_start)
+    spans.sort(key=attrgetter("start_ns"))
+    starts = [span.start_ns for span in spans]
+    if any(map(eq, starts, islice(starts, 1, None))):
+        spans.sort(key=lambda span: (span.start_ns, -span.duration_ns, span.span_id))
     return spans
-
-
-def _by_id(span: Span) -> str:
-    return span.span_id
-
-
-def _by_duration(span: Span) -> int:
-    return span.duration_ns
-
-
-def _by_start(span: Span) -> int:
-    return span.start_ns
 
 
 def add_spans(spans: Iterable[Span], taker: BlockTaker) -> tuple[int, int]:

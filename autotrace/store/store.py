@@ -147,7 +147,8 @@ class Store:
         run = self.find(run_id)
         path = self.path_of(run)
         if path is None:
-            data = live.load(self.home, run.run)
+            with _no_collection():
+                data = live.load(self.home, run.run)
             if data is not None:
                 return RunData(*data)
             # It may have been finished between the two looks.
