@@ -30,20 +30,22 @@ nox.options.sessions = [
     "lint",
     "types",
     "walls",
+    "libraries",
     *(f"tests-{version}" for version in dict.fromkeys((OLDEST, NEWEST))),
 ]
 
-CODE = ("autotrace", "instrumentations")
-
-VERSIONS = {
-    "httpx": (),
-    "pymysql": (),
-    "requests": (),
-    "sqlalchemy": (),
-    "stripe": (),
-    "urllib3": (),
+OTHER_VERSIONS = {
+    "httpx": ("0.23.0",),
+    "pymysql": ("1.0.2",),
+    "requests": ("2.25.1", "2.31.0"),
+    "sqlalchemy": ("1.4.0", "1.4.54", "2.0.0"),
+    "stripe": ("8.0.0", "9.12.0", "10.12.0", "11.6.0", "12.5.1", "13.2.0", "14.4.1", "15.2.1"),
+    "urllib3": ("1.26.0", "2.0.2"),
 }
-"""For each library that is instrumented, the versions besides the locked one that tests run with."""
+"""For each library that is instrumented, versions to test with besides the locked one.
+
+The first is the oldest that is supported.
+"""
 
 
 def install_locked(session: nox.Session) -> None:
@@ -55,6 +57,19 @@ def install_editable(session: nox.Session) -> None:
     """The locked state, and autotrace linked to the checkout."""
     install_locked(session)
     session.install("--no-deps", "--no-build-isolation", "--editable", ".", silent=True)
+
+
+def run_pytest(session: nox.Session, name: str, *arguments: str) -> None:
+    """Run pytest, its report under `name` among the reports that are counted in the end."""
+    report = SCRATCH / "reports" / f"{name}.xml"
+    session.run(
+        "pytest",
+        "-n2",
+        f"--junitxml={report}",
+        *arguments,
+        # Some libraries keep files of their own in the user's folder.
+        env={"XDG_CONFIG_HOME": str(SCRATCH / "config")},
+    )
 
 
 @nox.session(python=NEWEST)
@@ -94,9 +109,17 @@ def walls(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests; arguments after `--` go to pytest."""
     install_editable(session)
-    session.run(
-        "pytest",
-        "-n2",
-        f"--junitxml={SCRATCH / 'reports' / f'{session.name}.xml'}",
-        *session.posargs,
-    )
+    run_pytest(session, session.name, *session.posargs)
+
+
+@nox.session(python=OLDEST)
+def libraries(session: nox.Session) -> None:
+    """The tests of each instrumentation with other versions of its library than the locked one."""
+    for library, versions in OTHER_VERSIONS.items():
+        files = sorted(map(str, Path("tests/instrumentations").glob(f"test_{library}*.py")))
+        if not files:
+            session.error(f"tests/instrumentations has no test of {library}")
+        for version in versions:
+            install_editable(session)
+            session.install(f"{library}=={version}", silent=True)
+            run_pytest(session, f"{library}-{version}", *files)

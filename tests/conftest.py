@@ -11,12 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+import hypothesis
 import mariadb_server
 import pytest
 import pythons
 import traced_process
 
 ROOT = Path(__file__).resolve().parents[1]
+
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / ".scratch/cache/hypothesis"))
+# The machine's load is no property of the code: examples may take their time. CI repeats itself.
+hypothesis.settings.register_profile(
+    "autotrace", deadline=None, derandomize=bool(os.environ.get("CI"))
+)
+hypothesis.settings.load_profile("autotrace")
 
 OURS = ("AUTOTRACE_", "OTEL_")
 """Settings of the developer's shell that must not reach what is tested."""

@@ -117,6 +117,8 @@ def _tools_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """The uv of the environment that runs the tests is found, activated or not."""
     monkeypatch.setenv("PATH", _tools())
     monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+    # uv has to find its own configuration, whatever the tested libraries are kept from.
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
 
 
 @functools.cache
