@@ -64,7 +64,7 @@ class Axis:
         own = [0.0] * halves
         busy = [0.0] * halves
         for start, end in spans:
-            left, right = self._place(start), self._place(end)
+            left, right = self._place(start), self._place(max(start, end))
             first, last = round(left), round(right)
             if last > first:
                 drawn[first:last] = b"\x01" * (last - first)
@@ -73,6 +73,8 @@ class Axis:
             _add(own, left, right, 1.0)
             _add(busy, left, right, 1.0)
         for start, end in below:
+            if end <= start:
+                continue
             _add(own, self._place(start), self._place(end), -1.0)
         levels = [
             (2 if own[at] * 2 > busy[at] or not busy[at] else 1) if drawn[at] else 0
@@ -90,7 +92,7 @@ class Axis:
         length = self.end - self.start
         whole = duration(length)
         if self.columns < len(whole) + 2:
-            return whole.rjust(self.columns)[: self.columns]
+            return whole.rjust(self.columns) if self.columns >= len(whole) else " " * self.columns
         step = self._step(length)
         line = [" "] * self.columns
         last = self.columns - len(whole)

@@ -9,10 +9,10 @@ from autotrace.insights.folding import fold
 from autotrace.insights.selftime import self_times
 from autotrace.insights.tree import Tree
 from autotrace.spans import Attributes, Event, Run, Span
+from autotrace.terminal.fields import draw_fields
 from autotrace.terminal.paper import Paper, Piece
-from autotrace.terminal.text import clean, pad, width, wrap
+from autotrace.terminal.text import clean, pad, wrap
 from autotrace.terminal.units import count, duration, moment, offset
-from autotrace.terminal.waterfall import shown
 
 _STACKS = ("exception.stacktrace", "code.stacktrace")
 
@@ -75,7 +75,7 @@ def draw_span(paper: Paper, run: Run, spans: Sequence[Span], span: Span) -> None
             _draw_pair(paper, name, text, 10)
     if span.attributes:
         paper.line()
-        _draw_fields(paper, span.attributes, "  ")
+        draw_fields(paper, _plain(span.attributes))
     for event in span.events:
         _draw_event(paper, event, start)
 
@@ -96,24 +96,9 @@ def _draw_pair(paper: Paper, name: str, text: str, columns: int) -> None:
         paper.line("  ", (pad(name if number == 0 else "", columns), "dim"), part)
 
 
-def _draw_fields(paper: Paper, fields: Attributes, indent: str) -> None:
-    """Print fields in two columns; values of several lines keep their lines."""
-    plain = {key: value for key, value in fields.items() if key not in _STACKS}
-    names = {key: clean(key) for key in plain}
-    columns = min(max((width(name) for name in names.values()), default=0), paper.width // 2 - 2)
-    for key, value in plain.items():
-        name = names[key]
-        room = paper.width - len(indent) - columns - 2
-        lines = [
-            part
-            for line in clean(shown(value), lines=True).rstrip("\n").split("\n")
-            for part in wrap(line, room)
-        ]
-        if width(name) > columns:
-            paper.line(indent, (name, "object"))
-            name = ""
-        for number, text in enumerate(lines):
-            paper.line(indent, (pad(name if number == 0 else "", columns), "object"), "  ", text)
+def _plain(fields: Attributes) -> Attributes:
+    """Return fields without the tracebacks, which are printed line by line."""
+    return {key: value for key, value in fields.items() if key not in _STACKS}
 
 
 def _draw_event(paper: Paper, event: Event, start: int) -> None:
@@ -125,7 +110,7 @@ def _draw_event(paper: Paper, event: Event, start: int) -> None:
         (clean(event.name), "error bold" if wrong else "bold"),
         (f"   {offset(event.time_ns - start)} into the run", "dim"),
     )
-    _draw_fields(paper, event.attributes, "    ")
+    draw_fields(paper, _plain(event.attributes), indent=4)
     for key in _STACKS:
         stack = event.attributes.get(key)
         if stack:

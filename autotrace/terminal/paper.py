@@ -77,7 +77,9 @@ class Paper:
                 line, used, blank = [indent], len(indent), True
             if blank and used:
                 text = text.lstrip()
-            parts = wrap(text, self.width - (used if blank else len(indent)))
+            parts = [text]
+            if used + width(text) > self.width:
+                parts = wrap(text, self.width - max(used if blank else 0, len(indent)))
             for number, part in enumerate(parts):
                 if number:
                     self.line(*line)

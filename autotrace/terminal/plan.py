@@ -102,7 +102,7 @@ def plan(tree: Tree, options: Options) -> Plan:
         if not groups:
             continue
         room = min(MOST_SIBLINGS, limit - result.shown) if limit else len(groups)
-        if (options.depth is not None and row.depth >= options.depth) or room < 2:
+        if (options.depth is not None and row.depth >= options.depth) or room < min(2, len(groups)):
             row.closed = sum(sizes[index] - 1 for index in row.group.members)
             result.closed += row.closed
             continue

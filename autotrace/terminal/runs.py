@@ -37,14 +37,7 @@ def draw_runs(paper: Paper, runs: Sequence[Run], *, now_ns: int | None = None) -
     rows = [_cells(run, names[run.run], now) for run in runs]
     widths = {title: max(width(title), *(width(row[title]) for row in rows)) for title in shown}
     gap = 3 if paper.width >= 90 else 2
-    excess = _total(shown, widths, gap) - paper.width
-    if excess > 0 and "command" in shown and widths["command"] - excess >= 16:
-        widths["command"] -= excess
-    for title in ("command", "started"):
-        if title in shown and _total(shown, widths, gap) > paper.width:
-            shown.remove(title)
-    excess = max(_total(shown, widths, gap) - paper.width, 0)
-    widths["job"] = max(widths["job"] - excess, 8)
+    _fit(shown, widths, gap, paper.width)
     heads = [_placed(title, title, widths[title]) for title in shown]
     paper.line((crop((" " * gap).join(heads).rstrip(), paper.width), "dim"))
     for run, row in zip(runs, rows):
@@ -53,6 +46,25 @@ def draw_runs(paper: Paper, runs: Sequence[Run], *, now_ns: int | None = None) -
             text = _placed(title, crop(row[title], widths[title]), widths[title])
             line += [(text, _style(title, run)), " " * gap]
         paper.line(*line)
+
+
+def _fit(shown: list[str], widths: dict[str, int], gap: int, columns: int) -> None:
+    """Take out of ``shown`` and ``widths`` what ``columns`` have no room for."""
+
+    def excess() -> int:
+        return max(_total(shown, widths, gap) - columns, 0)
+
+    widths["job"] = min(widths["job"], 48)
+    if "command" in shown and widths["command"] - excess() >= 16:
+        widths["command"] -= excess()
+    for title in ("command", "started"):
+        if title in shown and excess():
+            shown.remove(title)
+    for least, title in ((16, "spans"), (12, "")):
+        widths["job"] = max(widths["job"] - excess(), min(widths["job"], least))
+        if title in shown and excess():
+            shown.remove(title)
+    widths["job"] = max(widths["job"] - excess(), 8)
 
 
 def _total(shown: list[str], widths: dict[str, int], gap: int) -> int:

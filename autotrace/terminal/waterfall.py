@@ -9,7 +9,6 @@ sync_job                                        ━━━───────�
 from __future__ import annotations
 
 import fnmatch
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,8 +17,9 @@ from autotrace.insights.folding import Group
 from autotrace.insights.overview import Overview, overview_of
 from autotrace.insights.selftime import self_times
 from autotrace.insights.tree import Tree
-from autotrace.spans import Run, Span, Value
+from autotrace.spans import Run, Span
 from autotrace.terminal.bars import Axis
+from autotrace.terminal.fields import draw_fields
 from autotrace.terminal.header import draw_header
 from autotrace.terminal.paper import Paper, Piece
 from autotrace.terminal.plan import Options, Plan, Row, plan
@@ -209,7 +209,7 @@ def _draw_tree(
             pieces += ["  ", (ids[line.row.group.slowest], "dim")]
         paper.line(*pieces)
         if fields and line.row:
-            _draw_fields(paper, tree.spans[line.row.group.slowest], fields, len(line.guides) + 4)
+            _draw_matching(paper, tree.spans[line.row.group.slowest], fields, len(line.guides) + 4)
 
 
 def _name_pieces(line: Line, columns: int) -> list[Piece]:
@@ -259,26 +259,14 @@ def _bar(tree: Tree, axis: Axis, group: Group) -> list[Piece]:
     return [(drawn, style)]
 
 
-def _draw_fields(paper: Paper, span: Span, patterns: Sequence[str], indent: int) -> None:
+def _draw_matching(paper: Paper, span: Span, patterns: Sequence[str], indent: int) -> None:
     """Print those attributes of a span whose names match one of the patterns."""
-    indent = min(indent, paper.width // 3)
-    for key, value in span.attributes.items():
-        if any(fnmatch.fnmatchcase(key, pattern) for pattern in patterns):
-            name = clean(key)
-            lines = wrap(clean(shown(value)), max(paper.width - indent - width(name) - 2, 16))
-            for number, text in enumerate(lines[:6]):
-                head = name if number == 0 else " " * width(name)
-                paper.line(" " * indent, (head, "object"), "  ", text)
-
-
-def shown(value: Value) -> str:
-    """Return an attribute's value as text: strings as they are, the rest as JSON has it."""
-    if isinstance(value, str):
-        return value
-    try:
-        return json.dumps(value, ensure_ascii=False, default=str)
-    except (TypeError, ValueError):
-        return str(value)
+    matching = {
+        key: value
+        for key, value in span.attributes.items()
+        if any(fnmatch.fnmatchcase(key, pattern) for pattern in patterns)
+    }
+    draw_fields(paper, matching, indent=min(indent, paper.width // 3), most_lines=8)
 
 
 def _draw_findings(paper: Paper, facts: Overview) -> None:
