@@ -54,7 +54,7 @@ def executemany(cursor, query, args):
     if not args:
         yield None
         return
-    span = batch(query, where(cursor.connection), args)
+    span = batch(query, where(cursor.connection), True)
     if type(args) in (list, tuple):
         span["db.operation.batch.size"] = len(args)
     span.affected_rows((yield span))

@@ -15,7 +15,7 @@ from autotrace.agent import fault, hide, on, place_text, plain, replace, sql
 statement = sql("sqlite")
 connecting = plain("connect", "client", **{"db.system.name": "sqlite"})
 
-ASKS_ITSELF_FOR_CURSORS = sys.version_info < (3, 11)
+ASKS_ITSELF = sys.version_info < (3, 11)
 """`Connection.execute` calls the connection's own `cursor` method; later Pythons don't."""
 
 
@@ -64,13 +64,27 @@ def cursor_class(base):
             return self
 
         def executemany(self, sql, seq_of_parameters, /):
-            return whole(self, base_executemany, sql, seq_of_parameters, (sql, seq_of_parameters))
+            try:
+                return whole(
+                    self, base_executemany, sql, seq_of_parameters, (sql, seq_of_parameters)
+                )
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next
+                raise
 
         def executescript(self, sql_script, /):
-            return whole(self, base_executescript, sql_script, None, (sql_script,))
+            try:
+                return whole(self, base_executescript, sql_script, None, (sql_script,))
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next
+                raise
 
         def fetchone(self):
-            row = base_fetchone(self)
+            try:
+                row = base_fetchone(self)
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next
+                raise
             try:
                 if row is not None:
                     self._at_rows += 1
@@ -95,7 +109,11 @@ def cursor_class(base):
             return row
 
         def fetchmany(self, *args, **kwargs):
-            rows = base_fetchmany(self, *args, **kwargs)
+            try:
+                rows = base_fetchmany(self, *args, **kwargs)
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next
+                raise
             if getattr(self, "_at_span", None) is not None:
                 self._at_rows += len(rows)
                 if not rows:
@@ -103,7 +121,11 @@ def cursor_class(base):
             return rows
 
         def fetchall(self):
-            rows = base_fetchall(self)
+            try:
+                rows = base_fetchall(self)
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next
+                raise
             if getattr(self, "_at_span", None) is not None:
                 self._at_rows += len(rows)
                 finish(self)
@@ -112,7 +134,11 @@ def cursor_class(base):
         def close(self):
             if getattr(self, "_at_span", None) is not None:
                 finish(self)
-            return base_close(self)
+            try:
+                return base_close(self)
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next
+                raise
 
         def __del__(self, getattr=getattr, finish=finish):
             if getattr(self, "_at_span", None) is not None:
@@ -124,13 +150,11 @@ def cursor_class(base):
     return dress(Cursor, base)
 
 
-def connection_class(base, cursor_type, base_cursor_type):
+def connection_class(base, cursor_type):
     """Make the subclass of the C connection."""
     base_init, base_cursor = base.__init__, base.cursor
     base_commit, base_rollback, base_exit = base.commit, base.rollback, base.__exit__
-    new_cursor = cursor_type.execute
-    base_execute, base_executemany = base.execute, base.executemany
-    base_executescript = base.executescript
+    run = cursor_type.execute
 
     class Connection(base):
         __slots__ = ("_at_place",)
@@ -139,7 +163,10 @@ def connection_class(base, cursor_type, base_cursor_type):
             span = None
             try:
                 database = args[0] if args else kwargs.get("database", "")
-                self._at_place = (None, None, place_text(os.fsdecode(database)))
+                if isinstance(database, (str, bytes, os.PathLike)):
+                    self._at_place = (None, None, place_text(os.fsdecode(database)))
+                else:  # sqlite3 will say what it thinks of it
+                    self._at_place = (None, None, None)
                 if on():
                     span = connecting({"db.namespace": self._at_place[2]})
                     span.begin()
@@ -156,36 +183,66 @@ def connection_class(base, cursor_type, base_cursor_type):
                 span.end()
 
         def cursor(self, *args, **kwargs):
-            if not args and not kwargs:
-                return base_cursor(self, cursor_type)
-            return base_cursor(self, *args, **kwargs)
+            try:
+                if not args and not kwargs:
+                    return base_cursor(self, cursor_type)
+                return base_cursor(self, *args, **kwargs)
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next
+                raise
 
         def execute(self, sql, parameters=(), /):
-            if ASKS_ITSELF_FOR_CURSORS:
+            try:
+                if not ASKS_ITSELF:
+                    return run(base_cursor(self, cursor_type), sql, parameters)
                 cursor = self.cursor()
-                if type(cursor) is not cursor_type:
-                    return cursor.execute(sql, parameters)
-            else:
-                cursor = base_cursor(self, cursor_type)
-            return new_cursor(cursor, sql, parameters)
+                if type(cursor) is cursor_type:
+                    return run(cursor, sql, parameters)
+                return cursor.execute(sql, parameters)
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next
+                raise
 
         def executemany(self, sql, parameters, /):
-            cursor = self.cursor() if ASKS_ITSELF_FOR_CURSORS else base_cursor(self, cursor_type)
-            return cursor.executemany(sql, parameters)
+            try:
+                return fresh(self).executemany(sql, parameters)
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next
+                raise
 
         def executescript(self, sql_script, /):
-            cursor = self.cursor() if ASKS_ITSELF_FOR_CURSORS else base_cursor(self, cursor_type)
-            return cursor.executescript(sql_script)
+            try:
+                return fresh(self).executescript(sql_script)
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next
+                raise
 
         def commit(self):
-            return ending(self, "COMMIT", base_commit)
+            try:
+                return ending(self, "COMMIT", base_commit)
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next
+                raise
 
         def rollback(self):
-            return ending(self, "ROLLBACK", base_rollback)
+            try:
+                return ending(self, "ROLLBACK", base_rollback)
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next
+                raise
 
         def __exit__(self, kind, value, trace, /):
             word = "COMMIT" if kind is None and value is None and trace is None else "ROLLBACK"
-            return ending(self, word, base_exit, kind, value, trace)
+            try:
+                return ending(self, word, base_exit, kind, value, trace)
+            except BaseException as error:
+                error.__traceback__ = error.__traceback__.tb_next
+                raise
+
+    def fresh(connection):
+        if ASKS_ITSELF:
+            return connection.cursor()
+        return base_cursor(connection, cursor_type)
 
     return dress(Connection, base)
 
@@ -199,7 +256,8 @@ def whole(cursor, call, query, parameters, arguments):
             if getattr(cursor, "_at_span", None) is not None:
                 finish(cursor)
             cursor._at_span, cursor._at_rows = None, 0
-            span = statement(query, cursor.connection._at_place, parameters, 3)
+            passed = None if parameters is None else True
+            span = statement(query, cursor.connection._at_place, passed, 3)
             if call.__name__ == "executemany" and type(parameters) in (list, tuple):
                 span["db.operation.batch.size"] = len(parameters)
             span.begin()
@@ -222,7 +280,11 @@ def ending(connection, word, call, *arguments):
     """A commit or rollback; without a transaction it does nothing, and there is no span."""
     span = None
     try:
-        if on() and connection.in_transaction:
+        under_way = on() and connection.in_transaction
+    except Exception:  # a closed connection: the call will say so
+        under_way = False
+    try:
+        if under_way:
             span = statement(word, connection._at_place, None, 3)
             span.begin()
     except Exception as error:
@@ -274,7 +336,7 @@ def cursor(base):
 def connection(base):
     """The connection; made after the cursor, which it hands out."""
     module = sys.modules["sqlite3.dbapi2"]
-    return connection_class(base, module.Cursor, module.Cursor.__mro__[1])
+    return connection_class(base, module.Cursor)
 
 
 @replace("sqlite3.dbapi2:connect")
@@ -297,6 +359,8 @@ def connect(base):
     connect.__module__ = base.__module__
     connect.__qualname__ = base.__qualname__
     connect.__wrapped__ = base
+    # It is pickled by that name.
+    sys.modules["_sqlite3"].connect = connect
     return connect
 
 

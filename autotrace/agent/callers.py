@@ -86,8 +86,14 @@ def caller(depth: int) -> FrameType | None:
     return None
 
 
+keep_location = True
+"""Whether the place of a call is kept; set from the configuration."""
+
+
 def code_fields(frame: FrameType) -> dict[str, Any]:
-    """`code.function.name`, `code.file.path` and `code.line.number` of a frame."""
+    """`code.function.name`, `code.file.path` and `code.line.number` of a frame; nothing where they are not wanted."""
+    if not keep_location:
+        return {}
     code: CodeType = frame.f_code
     name = getattr(code, "co_qualname", code.co_name)
     module = frame.f_globals.get("__name__")

@@ -146,10 +146,9 @@ class _Loader:
 
 def install(config: Config) -> Finder:
     """Begin to watch imports; what is imported already is wrapped at once."""
-    off = config.modules_off
-    finder = Finder([name for name in available() if name not in off])
+    finder = Finder([name for name in available() if config.traces(name)])
     for name, source in third_party().items():
-        if name not in off:
+        if config.traces(name):
             finder.waiting[name] = source
     import autotrace.agent.records  # registers the hooks of `warnings`, `logging` and `threading`
 

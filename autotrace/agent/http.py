@@ -69,18 +69,13 @@ def origin(url: str) -> tuple[str, int] | None:
     if colon and digits.isdigit() and not bare.endswith(":"):
         host, port = bare, int(digits[:6])
     host = host.strip("[]").lower()[:255]
-    result = None if _ignored(host, port) else (host, port)
+    from autotrace.agent.switch import config
+
+    result = None if config.ignores_host(host, port) else (host, port)
     if len(_origins) >= URLS:
         _origins.clear()
     _origins[key] = result
     return result
-
-
-def _ignored(host: str, port: int) -> bool:
-    from autotrace.agent.switch import config
-    from autotrace.config import matches
-
-    return any(matches(p, host) or matches(p, f"{host}:{port}") for p in config.ignore_hosts)
 
 
 def http() -> Callable[..., Span | None]:
@@ -160,12 +155,7 @@ def body(span: Span, side: str, content_type: Any, data: Any) -> None:
     span[f"http.{side}.body.size"] = len(data)
     if not data or len(data) > config.limits_payload_size:
         return
-    level = config.capture_request if side == "request" else config.capture_response
-    by_module = (
-        config.capture_request_by_module if side == "request" else config.capture_response_by_module
-    )
-    level = by_module.get("http", level)
-    if level == "none":
+    if config.capture(span.site.scope)[side == "response"] == "none":
         return
     if isinstance(content_type, bytes):
         content_type = content_type.decode("latin-1")

@@ -58,7 +58,7 @@ def sql(system: str, suppress: str = "", scope: str = "") -> Callable[..., Span]
     `system` is a `db.system.name` (`mysql`, `sqlite`, `postgresql`); `suppress` what such a span says all of (see
     `suppressed`). The function takes the statement (str or
     bytes), where it goes: `(address, port, namespace)` with None for what there is not, the
-    parameters that are passed beside it, and how many frames above its caller the search for the user's code begins; it
+    parameters that are passed beside it (True for those of a batch), and how many frames above its caller the search for the user's code begins; it
     returns an unstarted `Span`.
     """
     scope = scope or scope_of()
@@ -154,7 +154,7 @@ def _add_extras(span: Span, parameters: Any) -> None:
     said = extras.get(get_ident())
     if said:
         span.update(said)
-    if parameters is None:
+    if parameters is None or parameters is True:
         return
     from autotrace.agent.fields import flatten
 

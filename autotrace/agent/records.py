@@ -11,8 +11,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Generator
 
-LEVEL = 30
-"""`logging.WARNING`; set from the configuration."""
+level = 30
+"""Log records from this level on are kept (30 is `logging.WARNING`); set from the configuration."""
+warnings_wanted = True
+"""Whether warnings are kept; set from the configuration."""
 EVENTS = 1000
 """Events of each of these sorts in one process; later ones are counted in the process's own fields."""
 MESSAGE_CHARACTERS = 1024
@@ -36,7 +38,7 @@ def _event(sort: str, name: str, fields: dict[str, Any]) -> None:
 @around("logging:Logger.callHandlers")
 def call_handlers(logger: Any, record: Any) -> Generator[None, Any, None]:
     """Past level and filters: a record that the program wants to be seen."""
-    if record.levelno >= LEVEL:
+    if record.levelno >= level:
         from autotrace.agent.errors import exception_fields, type_name
         from autotrace.agent.switch import redactor
 
@@ -61,7 +63,7 @@ def call_handlers(logger: Any, record: Any) -> Generator[None, Any, None]:
 def show_warning(msg: Any) -> Generator[None, Any, None]:
     """Past the filters: a warning that is about to be shown, unless somebody collects it."""
     warnings = sys.modules["warnings"]
-    if getattr(warnings._showwarnmsg_impl, "__name__", "") == "_showwarnmsg_impl":
+    if warnings_wanted and getattr(warnings._showwarnmsg_impl, "__name__", "") == "_showwarnmsg_impl":
         from autotrace.agent.switch import redactor
 
         text = redactor().text(str(msg.message)[: 4 * MESSAGE_CHARACTERS])

@@ -7,6 +7,7 @@ import sys
 from time import clock_gettime_ns, monotonic_ns, process_time_ns, time_ns
 
 import autotrace
+from autotrace import command_line
 from autotrace import config as settings
 from autotrace.agent import tracer
 from autotrace.journal.format import EXIT, PROCESS, STATE_EXITED
@@ -49,9 +50,8 @@ def switch_on() -> None:
     """Begin to trace this process. Raises OSError where no journal can be written."""
     global config, folder, trace_id, _made_run
     arguments = sys.orig_argv
-    script = script_of(arguments)
     given = os.environ.get("AUTOTRACE_RUN", "")
-    folder_of_script = os.path.dirname(os.path.abspath(script)) if script else ""
+    folder_of_script = command_line.script_folder(arguments, sys.executable)
     config = settings.load(folder_of_script, _working_directory(), os.environ)
     if not config.enabled:
         return
@@ -68,7 +68,7 @@ def switch_on() -> None:
     trace_id = trace
     writer = open_journal()
     try:
-        _describe(writer, arguments, script, parent)
+        _describe(writer, arguments, parent)
         if _made_run:
             from autotrace.agent import companion
 
@@ -88,10 +88,21 @@ def switch_on() -> None:
 
     from autotrace.agent import hooks
 
+    _apply_capture()
     hooks.install(config)
     # The first to be registered is the last to run: after all that the program does at its exit.
     atexit.register(_at_exit)
     os.register_at_fork(after_in_child=_in_child)
+
+
+def _apply_capture() -> None:
+    """Hand the settings to those who look at them at each call."""
+    from autotrace.agent import callers, kinds, records
+
+    kinds.keep_parameters = config.capture_sql_parameters
+    callers.keep_location = config.capture_code_location
+    records.level = settings.LOG_LEVELS[config.capture_logs]
+    records.warnings_wanted = config.capture_warnings
 
 
 def _say(text: str) -> None:
@@ -105,58 +116,6 @@ def _working_directory() -> str:
         return os.getcwd()
     except OSError:  # it was deleted
         return ""
-
-
-def script_of(arguments: list[str]) -> str:
-    """The script's path of an interpreter's command line; "" for `-m`, `-c`, standard input and no script at all."""
-    index = _first_operand(arguments)
-    if index is None or arguments[index].startswith("-"):
-        return ""
-    return arguments[index]
-
-
-def _first_operand(arguments: list[str]) -> int | None:
-    """Where script, `-m`, `-c` or `-` stands among the interpreter's arguments."""
-    index = 1
-    while index < len(arguments):
-        argument = arguments[index]
-        if argument in ("-", "-m", "-c") or not argument.startswith("-"):
-            return index
-        if argument in ("-W", "-X", "--check-hash-based-pycs"):
-            index += 2
-            continue
-        if not argument.startswith("--"):
-            # Flags may stand together, and what -m and -c take may stand right behind them.
-            for flag in argument[1:]:
-                if flag in "mc":
-                    return index
-                if flag in "WX":
-                    break
-        index += 1
-    return None
-
-
-def job_name(arguments: list[str]) -> str:
-    """What a job is called by its command line: the script's name, the module's, or the interpreter's."""
-    script = script_of(arguments)
-    if script:
-        name = os.path.basename(script.rstrip("/"))
-        if name in ("__main__.py", ""):
-            name = os.path.basename(os.path.dirname(os.path.abspath(script)))
-        return name[:-3] if name.endswith(".py") else name
-    index = _first_operand(arguments)
-    if index is not None:
-        argument = arguments[index]
-        flag = argument.lstrip("-")[:1] if argument != "-" else "-"
-        if "m" in argument[:5] and not argument.startswith("-c"):
-            rest = argument[argument.index("m") + 1 :]
-            if rest:
-                return rest
-            if index + 1 < len(arguments):
-                return arguments[index + 1]
-        if flag == "c":
-            return "python -c"
-    return "python"
 
 
 def incoming(traceparent: str) -> tuple[str, str]:
@@ -214,7 +173,7 @@ def open_journal() -> Writer:
             path = f"{name}.{number}.journal"
 
 
-def _describe(writer: Writer, arguments: list[str], script: str, parent: str) -> None:
+def _describe(writer: Writer, arguments: list[str], parent: str) -> None:
     # Together: what lies between the two readings is the error of every time of this process.
     wall, mono = time_ns(), monotonic_ns()
     from autotrace.agent.redact_command import redact_command
@@ -226,7 +185,6 @@ def _describe(writer: Writer, arguments: list[str], script: str, parent: str) ->
             "ppid": os.getppid(),
             "argv": redact_command(arguments),
             "executable": sys.executable or "",
-            "script": script,
             "cwd": _working_directory(),
             "python": ".".join(map(str, sys.version_info[:3])),
             "implementation": sys.implementation.name,
@@ -242,7 +200,7 @@ def _describe(writer: Writer, arguments: list[str], script: str, parent: str) ->
             "boot": _read("/proc/sys/kernel/random/boot_id").strip(),
             "ticks": _ticks(),
             "agent": autotrace.__version__,
-            "job": config.job or job_name(arguments),
+            "job": config.job or command_line.job_name(arguments, sys.executable),
             "root": _made_run,
             "run": os.path.basename(folder),
         },
@@ -289,7 +247,7 @@ def _in_child() -> None:
         _made_run = False
         try:
             writer = open_journal()
-            _describe(writer, sys.orig_argv, script_of(sys.orig_argv), cause)
+            _describe(writer, sys.orig_argv, cause)
         except OSError:
             tracer.detach()
             return

@@ -107,7 +107,7 @@ class Site:
     `number` is what a span's start record says instead of all that.
     """
 
-    __slots__ = ("keep", "name", "number", "suppress")
+    __slots__ = ("keep", "name", "number", "scope", "suppress")
 
     def __init__(
         self,
@@ -119,6 +119,7 @@ class Site:
         keep: object = None,
     ) -> None:
         self.name = name
+        self.scope = scope
         self.suppress = suppress
         self.keep = keep
         self.number = _next_site()

@@ -77,6 +77,15 @@ class Traced:
         return getattr(self.journals[0], name)
 
 
+def without_our_frames(text: str) -> str:
+    """Output with tracebacks as they are without us: before 3.11 a wrapper's frame can't be taken out."""
+    if sys.version_info >= (3, 11):
+        return text
+    return "".join(
+        line for line in text.splitlines(keepends=True) if 'File "<autotrace ' not in line
+    )
+
+
 def journalled(path: str) -> Journalled:
     """Read one journal."""
     sites: dict[int, tuple[str, str, str, dict[str, Any]]] = {}
