@@ -1,18 +1,23 @@
-"""Starts the companion: the detached process that collects a run that `autotrace-run` does not wait for.
+"""Starts the companion, the process that collects a run that `autotrace-run` does not wait for.
 
-The job must not be able to tell. The companion is the child of a child that is gone again before `start` returns, so
-that the job has no more children than before; it has a session of its own, none of the job's files, and
-a short environment. From its first moment it holds the lock of the run's folder and a handle of the job's process,
-both opened here while the job stands still: there is no instant at which the run belongs to nobody, and the process
-that is watched is certainly the right one.
+The job must not be able to tell. The companion is the child of a child that is gone again before
+`start` returns, so that the job has no more children than before; it has a session of its own, none
+of the job's files, and a short environment. From its first moment it holds the lock of the run's
+folder and a handle of the job's process, both opened here while the job stands still: there is no
+instant at which the run belongs to nobody, and the process that is watched is certainly the right
+one.
 """
 
 from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+
 LOCK = "collector.lock"
-"""The file in a run's folder that is locked (`flock`, exclusive) for as long as somebody collects the run."""
+"""The file in a run's folder that is locked (`flock`, exclusive) for as long as somebody
+collects the run.
+"""
 
 LOCK_FD = 3
 PROCESS_FD = 4
@@ -49,10 +54,11 @@ _WAITS_FOR_NOBODY = ("systemd", "init", "launchd", "upstart", "openrc-init", "ru
 def start(folder: str, python: str, lock: int = -1, pid: int | None = None) -> bool:
     """Start the companion that collects the run in `folder` once process `pid` has ended.
 
-    `python` is an interpreter, `pid` is this process unless given; 0: there is nothing to wait for but the run's other
-    processes; `NO_RUN`: it is not about a run, and the companion takes in what others left behind beside the folder.
-    `lock` is a descriptor that holds the folder's lock already, -1 where it is to be taken. False where no
-    companion could be started, or another collector has the run. Raises OSError where this process cannot fork.
+    `python` is an interpreter, `pid` is this process unless given; 0: there is nothing to wait for
+    but the run's other processes; `NO_RUN`: it is not about a run, and the companion takes in what
+    others left behind beside the folder. `lock` is a descriptor that holds the folder's lock
+    already, -1 where it is to be taken. False where no companion could be started, or another
+    collector has the run. Raises OSError where this process cannot fork.
     """
     python = interpreter(python)
     if not python:
@@ -76,7 +82,8 @@ def start(folder: str, python: str, lock: int = -1, pid: int | None = None) -> b
 def interpreter(python: str) -> str:
     """Find a Python to run the companion, "" where there is none.
 
-    In a program that embeds or freezes Python, `sys.executable` is that program, which must not be run again.
+    In a program that embeds or freezes Python, `sys.executable` is that program, which must not be
+    run again.
     """
     import sys
 
@@ -92,7 +99,11 @@ def interpreter(python: str) -> str:
 def _detach(folder: str, python: str, lock: int, pid: int, at_exit: bool) -> None:
     """In the child between: become nobody's, start the companion, and go."""
     import fcntl
-    from _signal import SIGKILL, SIGSTOP, valid_signals
+
+    if TYPE_CHECKING:
+        from signal import SIGKILL, SIGSTOP, valid_signals
+    else:
+        from _signal import SIGKILL, SIGSTOP, valid_signals
 
     os.setsid()
     if lock < 0 and pid != NO_RUN:
@@ -164,7 +175,7 @@ def _open_descriptors() -> list[int]:
 
 
 def start_ticks(pid: int) -> int:
-    """When process `pid` was started, in clock ticks since the boot; 0 where it is gone or not to be learned."""
+    """When process `pid` was started, in clock ticks since the boot; 0 where that is not known."""
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -182,7 +193,8 @@ def start_ticks(pid: int) -> int:
 def must_wait() -> bool:
     """Whether everything else is killed as soon as this process ends: it is a container's job.
 
-    That is process 1 itself, or the child of one that is there for nothing else (``docker run --init``, a shell).
+    That is process 1 itself, or the child of one that is there for nothing else (``docker run
+    --init``, a shell).
     """
     if os.getpid() == 1:
         return True
@@ -206,9 +218,8 @@ def wait(folder: str, seconds: float) -> bool:
     For a job with `must_wait()`, at its very end: the companion takes the journal's state
     (`STATE_EXITED`) for the process's end there, and gives its lock back when it is done.
     """
-    from time import monotonic, sleep
-
     import fcntl
+    from time import monotonic, sleep
 
     end = monotonic() + seconds
     pause = 0.002

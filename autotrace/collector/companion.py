@@ -1,18 +1,24 @@
 """The companion: collects a run from outside where the job was not started by `autotrace-run`.
 
-It waits until the job's process has ended, learns how as well as it can, writes that down, waits for what the job left
-running, and hands the run to the sinks. Nobody hears it: what goes wrong is left for the next collector, which
-finds the folder as it was. While it waits it has next to nothing imported.
+It waits until the job's process has ended, learns how as well as it can, writes that down, waits
+for what the job left running, and hands the run to the sinks. Nobody hears it: what goes wrong is
+left for the next collector, which finds the folder as it was. While it waits it has next to nothing
+imported.
 """
 
 from __future__ import annotations
 
-import _signal
 import os
 from collections.abc import Sequence
 from time import monotonic_ns, time_ns
 
 from autotrace.collector import oom, processes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+else:
+    import _signal
 
 LOCK_FD = 3
 PROCESS_FD = 4
@@ -24,18 +30,22 @@ LONGEST_LOOK_S = 30.0
 """Between two looks at how much memory the job has; the time doubles from the one to the other."""
 
 EXIT_LOOK_S = 0.02
-"""Between two looks whether a container's job is at its end (see `autotrace.agent.companion.must_wait`)."""
+"""Between two looks whether a container's job is at its end (see
+`autotrace.agent.companion.must_wait`).
+"""
 
 _DEAF_TO = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGPIPE", "SIGUSR1", "SIGUSR2")
-"""Whoever stops a service or shuts a machine down signals all processes: this one is done soon after the job."""
+"""Whoever stops a service or shuts a machine down signals all processes: this one is done soon
+after the job.
+"""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Collect a run, or what others left behind. The command line is that of `autotrace.agent.companion`.
+    """Collect a run, or what others left behind, as `autotrace.agent.companion` says.
 
-    Its words are the folder, the job's pid (0: none to wait for, `NO_RUN`: no run of its own) and start time in ticks, and
-    1 or 0 for: the folder's lock is held under ``LOCK_FD``; the job's process is open under ``PROCESS_FD``; the
-    job waits for us at its exit.
+    Its words are the folder, the job's pid (0: none to wait for, `NO_RUN`: no run of its own) and
+    start time in ticks, and 1 or 0 for: the folder's lock is held under ``LOCK_FD``; the job's
+    process is open under ``PROCESS_FD``; the job waits for us at its exit.
     """
     folder, pid, ticks = arguments[0], int(arguments[1]), int(arguments[2])
     has_lock, has_handle, at_exit = (word == "1" for word in arguments[3:6])
@@ -59,11 +69,14 @@ def main(arguments: Sequence[str]) -> int:
 class Watched:
     """The job's process, seen from outside.
 
-    ``handle`` is its pidfd or None; ``at_exit`` says that its journal tells of its end before it has ended.
-    ``peak_rss_bytes`` is the largest amount of memory that it was seen to have had, once `wait` has returned.
+    ``handle`` is its pidfd or None; ``at_exit`` says that its journal tells of its end before it
+    has ended. ``peak_rss_bytes`` is the largest amount of memory that it was seen to have had, once
+    `wait` has returned.
     """
 
-    def __init__(self, folder: str, pid: int, ticks: int, handle: int | None, at_exit: bool) -> None:
+    def __init__(
+        self, folder: str, pid: int, ticks: int, handle: int | None, at_exit: bool
+    ) -> None:
         """Begin to watch."""
         self.folder = folder
         self.pid = pid

@@ -1,7 +1,7 @@
 """What the companion's interpreter is started with, by its path.
 
-That interpreter need not have autotrace installed, and runs isolated and without `site`: the package is the one
-that this file lies in.
+That interpreter need not have autotrace installed, and runs isolated and without `site`: the
+package is the one that this file lies in.
 """
 
 from __future__ import annotations

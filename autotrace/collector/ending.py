@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from autotrace.collector import processes
 
 PIDFD_GET_INFO = 0xC040FF0B
-"""``_IOWR(0xFF, 11, struct pidfd_info)`` of linux/pidfd.h; where it is numbered otherwise, it is refused."""
+"""``_IOWR(0xFF, 11, struct pidfd_info)`` of linux/pidfd.h; where it is numbered otherwise, it is
+refused.
+"""
 
 PIDFD_INFO_EXIT = 1 << 3
-"""Bit of the mask: ``exit_code`` is given (Linux 6.15 and later, once the process was waited for)."""
+"""Bit of the mask: ``exit_code`` is given (Linux 6.15 and later, once the process was waited
+for).
+"""
 
 _PIDFD_INFO = struct.Struct("<QQ11Ii")
 """mask, cgroup id, pid, tgid, ppid, eight user and group ids, exit code (a wait status)"""
@@ -51,7 +55,7 @@ class Outcome:
 
 
 def signal_name(number: int) -> str:
-    """Name a signal: ``SIGTERM``, ``SIGRTMIN+2``, or ``SIG`` and the number of one without a name."""
+    """Name a signal: ``SIGTERM``, ``SIGRTMIN+2``, ``SIG99`` for one without a name."""
     import signal
 
     try:
@@ -69,7 +73,7 @@ def from_wait_status(
     max_rss_bytes: int | None = None,
     out_of_memory: bool = False,
 ) -> Outcome:
-    """Make an outcome of a wait status as `os.waitpid` gives it; None where it could not be learned."""
+    """Make an outcome of a wait status (see `os.waitpid`), None where it is not known."""
     code: int | None = None
     name: str | None = None
     if status is not None:
@@ -81,7 +85,7 @@ def from_wait_status(
 
 
 def rss_bytes(ru_maxrss: int) -> int:
-    """Turn the kernel's figure of the peak resident size into bytes: Linux counts in KiB, macOS in bytes."""
+    """Turn `ru_maxrss` into bytes: Linux counts in KiB, macOS in bytes."""
     import sys
 
     return ru_maxrss if sys.platform == "darwin" else ru_maxrss * 1024

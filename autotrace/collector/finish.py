@@ -1,4 +1,4 @@
-"""After the job's end, in `autotrace-run`: its outcome is written down, and the run handed to the sinks."""
+"""After the job's end: its outcome is written down, and the run handed to the sinks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ Many do, at once: a pool's workers and multiprocessing's trackers end because th
 
 
 def write_result(folder: RunFolder, ended: Ended, out_of_memory: bool) -> None:
-    """Write down how the job ended. Raises OSError, and JournalError where its file was tampered with."""
+    """Write down how the job ended.
+
+    Raises OSError, and JournalError where its file was tampered with.
+    """
     usage = ended.usage
     outcome = ending.from_wait_status(
         ended.status if usage is not None else None,
@@ -39,7 +42,7 @@ def is_over(folder: RunFolder) -> bool:
 
 
 def collect(folder: RunFolder, sinks: Sequence[Sink]) -> tuple[Run, list[str]]:
-    """Hand the run to the sinks; return it, and sentences for a person about sinks that could not take it.
+    """Hand the run to the sinks; return it, and sentences about those that could not take it.
 
     The lock is given back. Raises what `drain` does.
     """

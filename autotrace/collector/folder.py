@@ -15,7 +15,10 @@ CONFIG = "config"
 
 
 class RunFolder:
-    """A run's folder: ``path`` (absolute), ``run`` (the id), ``lock`` (the descriptor that holds the lock)."""
+    """A run's folder.
+
+    ``path`` is absolute, ``run`` the run's id, ``lock`` the descriptor that holds the lock.
+    """
 
     __slots__ = ("lock", "path", "run")
 
@@ -29,8 +32,8 @@ class RunFolder:
 def make(home: str, config: bytes) -> RunFolder:
     """Make the folder of a new run below ``home``, with its lock held and its settings in it.
 
-    All that had to be made is private to the user. Raises OSError where that is not possible, or where
-    the folder above belongs to somebody else or may be written by others.
+    All that had to be made is private to the user. Raises OSError where that is not possible, or
+    where the folder above belongs to somebody else or may be written by others.
     """
     live = os.path.join(home, "live")
     _make_private(live)

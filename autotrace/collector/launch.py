@@ -1,19 +1,22 @@
-"""Starting the command: what it is given, and how it comes to run as if it had been started directly.
+"""Starting the command as if it had been started directly, but for what it is given besides.
 
-All of it happens before the job runs, so that each millisecond here is the job's: built-in modules alone.
+All of it happens before the job runs, so that each millisecond here is the job's: built-in modules
+alone.
 """
 
 from __future__ import annotations
 
-import _signal
 import errno
 import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
     from collections.abc import Sequence
 
     Environment = dict[bytes, bytes]
+else:
+    import _signal
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -52,7 +55,7 @@ class CannotRun(Exception):
 
 
 def environment() -> Environment:
-    """Return the environment that this process was given, without what its interpreter has added."""
+    """Return this process's environment without what its interpreter has added."""
     given = dict(os.environb)
     if given.get(b"LC_CTYPE") in _COERCED:
         try:
@@ -68,7 +71,7 @@ def environment() -> Environment:
 def trace_environment(
     given: Environment, folder: str, trace_id: str, root_span_id: str, config: str
 ) -> Environment:
-    """Return the environment of a job that is traced: ``given``, and what its processes need to know.
+    """Return the environment of a traced job: ``given``, and what its processes need to know.
 
     ``folder`` is the run's folder, ``config`` the path of its settings; both ids are hex digits.
     """
@@ -87,7 +90,8 @@ def trace_environment(
 def bootstrap_folder() -> str:
     """Return the folder whose `sitecustomize` switches autotrace on where it is not installed.
 
-    That is ``bootstrap`` in the installed package, in a checkout the folder above it; "" without either.
+    That is ``bootstrap`` in the installed package, in a checkout the folder above it; "" without
+    either.
     """
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     for folder in (f"{package}/bootstrap", os.path.dirname(package)):
@@ -107,7 +111,11 @@ def incoming_trace(environment: Environment) -> tuple[str, str]:
     version, trace, parent, _ = parts[:4]
     if version == "ff" or (version == "00" and len(parts) > 4):
         return "", ""
-    if "".join(parts[:4]).strip("0123456789abcdef") or not trace.strip("0") or not parent.strip("0"):
+    if (
+        "".join(parts[:4]).strip("0123456789abcdef")
+        or not trace.strip("0")
+        or not parent.strip("0")
+    ):
         return "", ""
     return trace, parent
 
@@ -181,18 +189,21 @@ class Dispositions:
     def __init__(self) -> None:
         """Block all signals."""
         self.mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
-        # With SIGCHLD ignored, as some daemons leave it, the kernel would throw the job's status away.
+        # With SIGCHLD ignored, as some daemons leave it, the kernel would throw the job's status
+        # away.
         self._ignore_children = _signal.getsignal(_signal.SIGCHLD) is _signal.SIG_IGN
         if self._ignore_children:
             _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
         ignored = _ignored_by_starter()
         self._defaults = [
-            number
-            for number in _numbers(_CHANGED_BY_PYTHON)
-            if not ignored >> (number - 1) & 1
+            number for number in _numbers(_CHANGED_BY_PYTHON) if not ignored >> (number - 1) & 1
         ]
         if callable(_signal.getsignal(_signal.SIGINT)):
             self._defaults.append(_signal.SIGINT)
+
+    def pending(self) -> set[int]:
+        """Return the signals that have arrived since; a child started now does not get them."""
+        return set(_signal.sigpending())
 
     def restore(self) -> None:
         """Give this process back what it was given; to be followed by an `exec`."""
@@ -236,10 +247,19 @@ def become(program: bytes, command: Sequence[str], environment: Environment) -> 
     try:
         os.execve(program, arguments, environment)
     except OSError as error:
-        if error.errno != errno.ENOEXEC:
+        if error.errno != errno.ENOEXEC or _is_binary(program):
             raise
     # A script without a #! line: shells and execvp hand it to sh.
     os.execve(b"/bin/sh", [b"/bin/sh", program, *arguments[1:]], environment)
+
+
+def _is_binary(program: bytes) -> bool:
+    """Say whether a file is no script, as shells do: there is a zero byte in its first line."""
+    try:
+        with open(program, "rb", buffering=0) as file:
+            return b"\0" in file.read(256).split(b"\n")[0]
+    except OSError:
+        return True
 
 
 def spawn(
@@ -247,8 +267,8 @@ def spawn(
 ) -> int:
     """Start the command as a child of this process and return its pid once it runs.
 
-    It has this process's group, terminal, files and limits, and the signals as this process was given them.
-    Raises `CannotRun`, or OSError where no process can be made.
+    It has this process's group, terminal, files and limits, and the signals as this process was
+    given them. Raises `CannotRun`, or OSError where no process can be made.
     """
     # posix_spawn would be a little quicker, but cannot make a child ignore what we do not.
     reading, writing = os.pipe()

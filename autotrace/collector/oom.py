@@ -1,4 +1,7 @@
-"""Telling a kill for want of memory from any other SIGKILL: the kernel counts them for each group of processes."""
+"""Telling a kill for want of memory from any other SIGKILL.
+
+The kernel counts the former for each group of processes.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 
 
 class OutOfMemory:
-    """Whether the kernel has killed something of this group for want of memory since this was made."""
+    """Whether something of this group was killed for want of memory since this was made."""
 
     def __init__(self) -> None:
         """Remember how things stand."""
@@ -57,7 +60,7 @@ def _candidates() -> list[tuple[str, bytes]]:
 
 
 def _group_folders() -> list[tuple[str, str]]:
-    """Kind (``cgroup2`` or ``cgroup``) and folder of the groups that account for this process's memory."""
+    """Kind (``cgroup2``, ``cgroup``) and folder of the groups with this process's memory."""
     try:
         with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
             groups = [line.rstrip("\n").split(":", 2) for line in file]
@@ -83,6 +86,8 @@ def _group_folders() -> list[tuple[str, str]]:
         root, point = mount[3], mount[4]
         group_path = own[kind]
         # In a container, the mount may show only the part of the tree from `root` on.
-        below = group_path[len(root) :] if root != "/" and group_path.startswith(root) else group_path
+        below = (
+            group_path[len(root) :] if root != "/" and group_path.startswith(root) else group_path
+        )
         folders.append((kind, os.path.normpath(f"{point}/{below}")))
     return sorted(folders, key=lambda folder: folder[0] != "cgroup2")

@@ -23,9 +23,9 @@ LONGEST_PAUSE_S = 2.0
 class Stat:
     """A process as ``/proc/<pid>/stat`` shows it, a zombie included.
 
-    ``ticks`` is its start in clock ticks since boot, ``cpu_ns`` the CPU time of it and of the children that it has
-    waited for. ``wait_status`` is that of a zombie (as `os.waitpid` gives it), None for others and where
-    the kernel does not show it.
+    ``ticks`` is its start in clock ticks since boot, ``cpu_ns`` the CPU time of it and of the
+    children that it has waited for. ``wait_status`` is that of a zombie (as `os.waitpid` gives it),
+    None for others and where the kernel does not show it.
     """
 
     state: str
@@ -36,7 +36,7 @@ class Stat:
 
 
 def stat(pid: int) -> Stat | None:
-    """Return what the kernel says of process ``pid``, or None where it is gone or there is no /proc."""
+    """Return what the kernel says of process ``pid``; None where it is gone or has no /proc."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             content = file.read()
@@ -47,7 +47,8 @@ def stat(pid: int) -> Stat | None:
         return None
     state = fields[0].decode("ascii", "replace")
     tick_ns = 1_000_000_000 // (os.sysconf("SC_CLK_TCK") or 100)
-    # To those who may not look into the process, all its addresses are shown as 0, and so is its status.
+    # To those who may not look into the process, all its addresses are shown as 0, and so is its
+    # status.
     status = int(fields[49]) if state in "ZX" and _may_look(pid) else None
     return Stat(
         state=state,
@@ -63,6 +64,12 @@ def _may_look(pid: int) -> bool:
         return os.stat(f"/proc/{pid}").st_uid == os.geteuid() or os.geteuid() == 0
     except OSError:
         return False
+
+
+def start_ticks(pid: int) -> int:
+    """Return when process ``pid`` was started, in clock ticks since boot; 0 where it is gone."""
+    found = stat(pid)
+    return 0 if found is None else found.ticks
 
 
 def is_alive(pid: int, ticks: int) -> bool:
@@ -89,7 +96,7 @@ def _answers(pid: int) -> bool:
 
 
 def writers(folder: str) -> Iterator[tuple[int, int]]:
-    """Yield pid and start ticks of each process of the run in ``folder`` that has a journal, dead or alive."""
+    """Yield pid and start ticks of each process that has a journal in ``folder``, dead or alive."""
     try:
         names = sorted(os.listdir(folder))
     except OSError:
@@ -110,7 +117,7 @@ def writers(folder: str) -> Iterator[tuple[int, int]]:
 
 
 def survivors(folder: str, without: int = 0) -> list[tuple[int, int]]:
-    """Return pid and start ticks of the run's processes that still run, but for process ``without``."""
+    """Return pid and start ticks of the run's processes that still run, except ``without``."""
     return [
         (pid, ticks)
         for pid, ticks in sorted(set(writers(folder)))
@@ -119,7 +126,9 @@ def survivors(folder: str, without: int = 0) -> list[tuple[int, int]]:
 
 
 def wait_for_all(folder: str, seconds: float | None, without: int = 0) -> bool:
-    """Wait until no process of the run still runs, ``seconds`` at the most (None: for ever); say whether so.
+    """Wait until no process of the run still runs; say whether that is so.
+
+    ``seconds`` is how long at the most, None for ever; process ``without`` does not count.
 
     Processes that begin meanwhile are waited for as well.
     """
@@ -170,7 +179,10 @@ def open_process(pid: int, ticks: int) -> int | None:
 
 
 def ended(handle: int, seconds: float | None) -> bool:
-    """Wait until the process of a handle has ended, ``seconds`` at the most (None: for ever); say whether so."""
+    """Wait until the process of a handle has ended; say whether it has.
+
+    ``seconds`` is how long at the most, None for ever.
+    """
     poll = select.poll()
     poll.register(handle, select.POLLIN)
     return bool(poll.poll(None if seconds is None else max(0, int(seconds * 1000 + 0.5))))

@@ -25,7 +25,7 @@ RUN_JOURNAL = "run.journal"
 
 
 def add(folder: str, kind: int, value: dict[str, object]) -> None:
-    """Add a record (RUN or RESULT of the format) to the run's journal, which is made where it is missing.
+    """Add a record (RUN or RESULT) to the run's journal, which is made where it is missing.
 
     To be called by who holds the run's lock. Raises OSError, and JournalError where the file that
     stands there is none of ours.

@@ -1,19 +1,22 @@
 """Standing between a job and whoever started it: signals go through, stops and the end are shared.
 
-The job is in the same process group and on the same terminal. What the terminal sends (Ctrl-C, Ctrl-Z, a
-hang-up) reaches both from the kernel; what somebody sends to this process alone is handed on.
+The job is in the same process group and on the same terminal. What the terminal sends (Ctrl-C,
+Ctrl-Z, a hang-up) reaches both from the kernel; what somebody sends to this process alone is handed
+on.
 """
 
 from __future__ import annotations
 
-import _signal
 import os
 from time import monotonic_ns, time_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import signal as _signal
+    from collections.abc import Iterator
     from typing import Any
+else:
+    import _signal
 
 SI_KERNEL = 0x80
 """`si_code` of what the kernel itself sends, to a whole process group at once."""
@@ -28,15 +31,20 @@ _FOR_THE_GROUP = (
     _signal.SIGCONT,
     _signal.SIGWINCH,
 )
-"""What a terminal sends to all processes in front of it. Others (an alarm set before an `exec`) are for one alone."""
+"""What a terminal sends to all processes in front of it. Others (an alarm set before an `exec`)
+are for one alone.
+"""
 
 _WAIT_FLAGS = os.WNOHANG | os.WUNTRACED
 
 
 class Ended:
-    """The end of the job, made at that moment: its wait status and the resources it used, as `os.wait4` gives both.
+    """The end of the job, made at that moment.
 
-    ``usage`` is None where neither could be learned. ``wall`` and ``mono`` are the time, in nanoseconds.
+    ``status`` is its wait status and ``usage`` what it used, as `os.wait4` gives both.
+
+    ``usage`` is None where neither could be learned. ``wall`` and ``mono`` are the time, in
+    nanoseconds.
     """
 
     __slots__ = ("mono", "status", "usage", "wall")
@@ -51,14 +59,15 @@ class Ended:
 class Supervisor:
     """Watches over child ``pid`` until it ends. All signals must be blocked.
 
-    ``early`` are the signals that were pending when the child was started: whoever sent them, the child did not get them.
+    ``early`` are the signals that were pending when the child was started: whoever sent them, the
+    child did not get them.
     """
 
     def __init__(self, pid: int, early: set[int]) -> None:
         """Take both as they are."""
         self.pid = pid
         self.early = early
-        self._all = set(_signal.valid_signals())
+        self._all = _signal.valid_signals()
 
     def run(self, chores: Iterator[object]) -> Ended:
         """Return when the child has ended. Between signals, ``chores`` are done one at a time."""
@@ -69,6 +78,14 @@ class Supervisor:
             for number, from_kernel, sender in self._received(chores):
                 if number != _signal.SIGCHLD:
                     self._hand_on(number, from_kernel, sender)
+
+    def wait_plainly(self) -> Ended:
+        """Return when the child has ended, and do nothing else."""
+        try:
+            _, status, usage = os.wait4(self.pid, 0)
+        except ChildProcessError:
+            return Ended(0, None)
+        return Ended(status, usage)
 
     def _received(self, chores: Iterator[object]) -> list[tuple[int, bool, int]]:
         """Wait for a signal: its number, whether the kernel sent it, and who else did."""
@@ -89,9 +106,10 @@ class Supervisor:
         return [(info.si_signo, info.si_code == SI_KERNEL, info.si_pid)]
 
     def _reap(self) -> Ended | None:
-        """Take note of every child that ended or stopped; return the end of the job if that was among them.
+        """Take note of all children that ended or stopped; return the job's end, if it has.
 
-        There may be others: of a program that became this one by `exec`, or, for process 1, orphans.
+        There may be others: of a program that became this one by `exec`, or, for process 1,
+        orphans.
         """
         while True:
             try:
@@ -155,7 +173,7 @@ class Supervisor:
 
 
 def _is_for_the_leader(number: int) -> bool:
-    """Say whether this is a hang-up, which goes to the session's leader alone, and that is this process.
+    """Say whether this is a hang-up, and this process leads the session: then nobody else has it.
 
     A job that is started directly would be the leader itself.
     """
@@ -163,9 +181,12 @@ def _is_for_the_leader(number: int) -> bool:
 
 
 def _received_plainly(
-    signals: set[int], chores: Iterator[object]
+    signals: set[_signal.Signals], chores: Iterator[object]
 ) -> list[tuple[int, bool, int]]:
-    """Do the same where the sender is not told (macOS): a terminal is taken to be the sender of its signals."""
+    """Do the same where the sender is not told (macOS).
+
+    A terminal is taken to be the sender of the signals that terminals send.
+    """
     for _ in chores:
         if _signal.sigpending():
             break
@@ -208,7 +229,7 @@ def clear_pending() -> None:
 
 
 class interruptible:  # noqa: N801 - a context manager, used as a word
-    """While inside, SIGINT, SIGTERM and SIGQUIT raise KeyboardInterrupt; all others stay blocked."""
+    """While inside, SIGINT, SIGTERM and SIGQUIT raise KeyboardInterrupt."""
 
     _signals = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGQUIT)
 
@@ -228,9 +249,10 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def end_like(status: int) -> int:
-    """End this process by the signal that a wait status names; return the exit code otherwise.
+    """End this process by the signal that a wait status names; else return the exit code.
 
-    Returns also where this process cannot be ended by that signal (process 1 of a container): 128 and the signal.
+    Returns also where this process cannot be ended by that signal (process 1 of a container): 128
+    and the signal.
     """
     if not os.WIFSIGNALED(status):
         return os.WEXITSTATUS(status)

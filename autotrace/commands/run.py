@@ -14,8 +14,8 @@ Options:
   -h, --help        show this help and exit
   --version         show the version and exit
 
-Exit status: the command's own. 127 where there is no such command, 126 where it may not be executed,
-2 for wrong options.
+Exit status: the command's own. 127 where there is no such command, 126 where it may not be
+executed, 2 for wrong options.
 """
 
 # Until the command is started, each import is paid by the job: only what it takes to start it.
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import TextIO
 
-    from autotrace.collector.oom import OutOfMemory
     from autotrace.collector.folder import RunFolder
+    from autotrace.collector.oom import OutOfMemory
     from autotrace.collector.supervise import Ended
     from autotrace.config import Config
+    from autotrace.spans import Run, Span
 
 USAGE = 2
 
@@ -54,11 +55,13 @@ NEEDED_AT_THE_END = (
     "autotrace.insights.overview",
     "autotrace.terminal.summary",
 )
-"""Imported one by one while the job runs, where there is a second processor for it, so that its end is quick."""
+"""Imported one by one while the job runs, where there is a second processor for it, so that its
+end is quick.
+"""
 
 
 class Options:
-    """What was asked for: ``quiet``, ``job``, ``config`` ("" for none), ``becomes`` (``--exec``), ``command``."""
+    """What was asked for; ``becomes`` is ``--exec``, ``job`` and ``config`` may be ""."""
 
     __slots__ = ("becomes", "command", "config", "job", "quiet")
 
@@ -92,7 +95,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = parse(words)
     except WrongUsage as error:
-        _print(sys.stderr, f"autotrace-run: {error}\nType `autotrace-run --help` for what there is.")
+        _print(
+            sys.stderr,
+            f"autotrace-run: {error}\nType `autotrace-run --help` for what there is.",
+        )
         return USAGE
     environment = launch.environment()
     try:
@@ -104,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(words: Sequence[str]) -> Options:
-    """Take the options apart; raise `WrongUsage`. They end with the first word that is none, or with ``--``."""
+    """Take the options apart, up to the first word that is none or ``--``; raise `WrongUsage`."""
     options = Options()
     at = 0
     while at < len(words):
@@ -258,11 +264,9 @@ class _Job:
         }
         if self.options.becomes:
             _become_collected(self, config, run_folder, run, environment)
-        import _signal
-
         dispositions = launch.Dispositions()
         _stamp(run)
-        early = set(_signal.sigpending())
+        early = dispositions.pending()
         try:
             pid = launch.spawn(self.program, self.options.command, environment, dispositions)
         except launch.CannotRun:
@@ -316,11 +320,11 @@ def _write_run(
     pid: int,
     collector_pid: int,
 ) -> None:
-    """Write down what is run, for process ``pid``; ``collector_pid`` is 0 where the collector is not this process."""
-    from autotrace.agent.companion import start_ticks
+    """Write down what process ``pid`` runs; ``collector_pid`` is 0 where it is not this process."""
     from autotrace.agent.redact import Redactor
     from autotrace.agent.redact_command import redact_command
     from autotrace.collector import record
+    from autotrace.collector.processes import start_ticks
     from autotrace.journal.format import RUN
 
     redactor = Redactor(
@@ -361,10 +365,10 @@ SHELLS = ("ash", "bash", "dash", "ksh", "mksh", "sh", "zsh")
 
 
 def job_of(command: Sequence[str]) -> str:
-    """Name a job after its command where its own process may not: a shell's script, another program.
+    """Name a job after its command where its own process cannot: a shell's script.
 
-    "" for Python, and for what may well become Python under another name (`env`, `nice`, `uv run`, a script with a
-    ``#!`` line): those name themselves by their first traced process.
+    "" for Python, and for what may well become Python under another name (`env`, `nice`, `uv run`,
+    a script with a ``#!`` line): those name themselves by their first traced process.
     """
     name = os.path.basename(command[0])
     if name in SHELLS:
@@ -373,7 +377,7 @@ def job_of(command: Sequence[str]) -> str:
                 return ""
             if not word.startswith("-"):
                 script = os.path.basename(word)
-                return script[:-3] if script.endswith(".sh") else script
+                return script.removesuffix(".sh")
         return ""
     return name[:-3] if name.endswith(".sh") else ""
 
@@ -395,13 +399,19 @@ class _Watch:
         self.run = run
         self.pid = pid
         self.memory: OutOfMemory | None = None
+        self.complaint = ""
         self.chores = self._chores()
 
     def until_the_end(self, early: set[int]) -> int:
         """Stand by until the command has ended, keep its run, and end as it did."""
         from autotrace.collector.supervise import Supervisor, clear_pending, end_like, interruptible
 
-        ended = Supervisor(self.pid, early).run(self.chores)
+        supervisor = Supervisor(self.pid, early)
+        try:
+            ended = supervisor.run(self.chores)
+        except Exception as error:
+            say(f"signals are no longer handed on ({type(error).__name__}: {error}); please report it")
+            ended = supervisor.wait_plainly()
         clear_pending()
         try:
             with interruptible():
@@ -414,22 +424,25 @@ class _Watch:
         except Exception as error:
             say(
                 f"run {self.folder.run} could not be kept ({type(error).__name__}: {error});"
-                f" its journals stay in {self.folder.path}, and the next autotrace command tries again"
+                f" its journals stay in {self.folder.path}, and the next autotrace command"
+                " tries again"
             )
         code = end_like(ended.status)
-        # The interpreter's own end would take apart, one by one, all that the process's end gives back at once.
+        # The interpreter's own end would take apart, one by one, all that the process's end gives
+        # back at once.
         for stream in (sys.stdout, sys.stderr):
             _print_nothing(stream)
         os._exit(code)
 
     def _chores(self) -> Iterator[None]:
-        """What is to be done while the command runs, in steps between which signals are handed on."""
+        """What is to be done while the command runs; between the steps, signals are handed on."""
         try:
-            _write_run(
-                self.folder, self.run, self.options, self.config, self.pid, os.getpid()
-            )
+            _write_run(self.folder, self.run, self.options, self.config, self.pid, os.getpid())
         except Exception as error:
-            say(f"the run's own record could not be written ({error}); its processes are traced all the same")
+            self.complaint = (
+                f"the run's own record could not be written ({error});"
+                " its processes were traced all the same"
+            )
         yield
         from autotrace.collector.oom import OutOfMemory
 
@@ -458,10 +471,25 @@ class _Watch:
             run, complaints = finish.collect(self.folder, [store])
             if not quiet and not complaints:
                 self._summarise(run, store.load(run.run).spans)
+        if self.complaint:
+            complaints.append(self.complaint)
+            self._take_in_others()
         for complaint in complaints:
             say(complaint)
 
-    def _summarise(self, run: object, spans: object) -> None:
+    def _take_in_others(self) -> None:
+        """See to the runs that others left behind, without making anybody wait for it."""
+        from autotrace.agent import companion
+        from autotrace.collector.recover import is_left_behind
+        from autotrace.config import home
+        from autotrace.store.layout import live_folders
+
+        for folder in live_folders(home(os.environ)):
+            if is_left_behind(folder):
+                companion.start(folder, sys.executable, pid=companion.NO_RUN)
+                return
+
+    def _summarise(self, run: Run, spans: Sequence[Span]) -> None:
         from autotrace.terminal.summary import print_summary
 
         print_summary(run, spans, sys.stderr)
