@@ -141,6 +141,7 @@ def _detach(folder: str, python: str, lock: int, pid: int, at_exit: bool) -> Non
     if null >= 0:
         for fd in (0, 1, 2):
             os.dup2(null, fd)
+            os.set_inheritable(fd, True)  # where it is `null` itself
     if lock >= 0:
         os.dup2(lock, LOCK_FD)
     if process >= 0:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 config: Config
 """The settings of this process, once it is switched on."""
 
+SECONDS_FOR_COMPANION = 10.0
+"""How long a container's job waits at its end until its run is collected: all else dies with it."""
+
 folder = ""
 """The run's folder of journals."""
 trace_id = ""
@@ -274,5 +277,10 @@ def _at_exit() -> None:
             EXIT, {"mono": monotonic_ns(), "exception": name, "cpu_ns": process_time_ns()}
         )
         tracer.journal().state(STATE_EXITED)
+        if _made_run:
+            from autotrace.agent import companion
+
+            if companion.must_wait():
+                companion.wait(folder, SECONDS_FOR_COMPANION)
     except Exception as own:
         tracer.fault("exit", own)

@@ -130,7 +130,9 @@ def _is_abandoned(folder: str) -> bool:
     found = survey(folder)
     if not found.processes and "wall" not in found.run:
         return time.time() - os.lstat(folder).st_mtime > YOUNG_S
-    return not (_collector_lives(found) or any(_lives(found, one) for one in found.processes))
+    if _collector_lives(found) or _command_lives(found):
+        return False
+    return not any(_lives(found, one) for one in found.processes)
 
 
 def _collector_lives(found: Journals) -> bool:
@@ -142,6 +144,14 @@ def _collector_lives(found: Journals) -> bool:
     if not is_alive(pid, ticks):
         return False
     return bool(ticks) or _started_before(pid, integer(found.run, "wall"))
+
+
+def _command_lives(found: Journals) -> bool:
+    """Tell whether the command still runs: a shell, say, that has not come to its Python yet."""
+    pid, ticks = integer(found.run, "pid"), integer(found.run, "ticks")
+    if not (pid and ticks) or found.result:
+        return False
+    return text(found.run, "host") in ("", socket.gethostname()) and is_alive(pid, ticks)
 
 
 def _lives(found: Journals, process: Process) -> bool:

@@ -140,7 +140,8 @@ def test_companion_holds_nothing_of_the_job(home: Path) -> None:
     job = start("input()")
     (pid,) = wait_until(lambda: companions(home))
     proc = Path(f"/proc/{pid}")
-    wait_until(lambda: b"detached" in proc.joinpath("cmdline").read_bytes())
+    wait_until(lambda: _ignores(pid, signal.SIGTERM))
+    wait_until(lambda: proc.joinpath("stat").read_text().rpartition(")")[2].split()[0] == "S")
     files = {int(path.name): os.readlink(path) for path in proc.joinpath("fd").iterdir()}
     assert [files[number] for number in (0, 1, 2)] == [os.devnull] * 3
     assert files[3].endswith("collector.lock")
