@@ -53,6 +53,8 @@ def examine(python: str) -> dict[str, Any]:
     problems: list[str] = []
     settings = config.load(None, os.getcwd(), os.environ)
     problems += settings.problems
+    # First, as what the interpreter finds out about plugins is kept in the same folder.
+    store = _store(problems)
     interpreter = ask(python, settings.modules_off)
     if interpreter["refusal"]:
         problems.append(f"{interpreter['refusal']}.")
@@ -69,7 +71,7 @@ def examine(python: str) -> dict[str, Any]:
         "python": interpreter,
         "switched_on": switch,
         "config": {"file": settings.source or None, "problems": list(settings.problems)},
-        "store": _store(problems),
+        "store": store,
         "problems": problems,
     }
 
