@@ -48,6 +48,7 @@ HEADER_LIMIT = 64
 # ends after it. Longer than the shortest recognisable piece of every pattern.
 _MARGIN = 256
 _KEY_CACHE = 2_048
+_ROUNDS = 5
 
 
 class Redactor:
@@ -144,9 +145,10 @@ class Redactor:
                     value = clip_text(self._scrub(value, False), limit)
                 return value if value.isascii() else _valid(value)
             head = _valid(value[: limit + _MARGIN])
-            if suspicious(head) or self._wary:
-                head = self._scrub(head, size > limit + _MARGIN)
-            if size > limit + _MARGIN:
+            cut = size > limit + _MARGIN
+            if suspicious(head) or self._wary or (cut and "://" in head):
+                head = self._scrub(head, cut)
+            if cut:
                 # The window's end may hold the first half of something that was not recognised.
                 head = head[: max(0, len(head) - _MARGIN)]
                 return _marked(head, limit, size)
@@ -155,7 +157,20 @@ class Redactor:
             return MASK
 
     def _scrub(self, text: str, cut: bool) -> str:
-        """``text`` with the patterns applied; ``cut`` when it goes on where we cannot see."""
+        """``text`` with the patterns applied; ``cut`` when it goes on where we cannot see.
+
+        What is masked may uncover something else, as a token that a card number ran into; so until
+        nothing changes any more.
+        """
+        for _ in range(_ROUNDS):
+            before = text
+            text = self._scrub_once(text, cut)
+            if text == before:
+                break
+            cut = False
+        return text
+
+    def _scrub_once(self, text: str, cut: bool) -> str:
         if "-----BEGIN" in text:
             text = mask_private_keys(text)
         if "://" in text:
@@ -192,9 +207,12 @@ class Redactor:
             if "=" in fragment:
                 fragment = self._parameters(fragment, rest)
             whole = rest + question + query + hash_mark + fragment
-            if suspicious(whole) or self._wary:
-                whole = self._scrub(whole, size > window)
-            if size > window:
+            cut = size > window
+            if suspicious(whole) or self._wary or (cut and "://" in whole):
+                whole = self._scrub(whole, cut)
+                rest, question, query = whole.partition("?")
+                whole = _without_userinfo(rest) + question + query
+            if cut:
                 return _marked(whole[: max(0, len(whole) - _MARGIN)], limit, size)
             return clip_text(whole, limit)
         except Exception:
@@ -219,7 +237,7 @@ class Redactor:
         folded = fold(name[-NAME_LIMIT:])
         if folded in self._keep:
             return False
-        if folded in URL_PARAMETERS:
+        if folded.replace("_", "") in URL_PARAMETERS:
             return True
         if folded == "key":
             return len(value) >= 16 and not value.isdigit()

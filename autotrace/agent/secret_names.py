@@ -81,12 +81,12 @@ SCHEMES = _words("basic bearer digest token apikey negotiate ntlm aws4-hmac-sha2
 
 URL_PARAMETERS = _words(
     """
-    sig signature x_amz_signature x_amz_credential x_amz_security_token x_goog_signature
-    x_goog_credential awsaccesskeyid googleaccessid key_pair_id policy hmac assertion saml_response
-    samlresponse saml_request samlrequest code_challenge ticket sid
+    sig signature xamzsignature xamzcredential xamzsecuritytoken xgoogsignature xgoogcredential
+    awsaccesskeyid googleaccessid keypairid policy hmac assertion samlresponse samlrequest
+    codechallenge ticket sid
     """
 )
-"""Parameters that sign a URL or stand for a session, folded; secret in URLs only."""
+"""Parameters that sign a URL or stand for a session, without separators; secret in URLs only."""
 
 
 def fold(name: str) -> str:

@@ -95,7 +95,7 @@ _TOKENS: tuple[tuple[str, str], ...] = (
     ("/webhookb2/", r"(\.webhook\.office\.com/webhookb2/)[^\s\"'<>\[]{8,}"),
 )
 _BASIC = r"([Bb](?<![A-Za-z0-9].)(?:asic|ASIC)[ \t]{1,4})([A-Za-z0-9+/_-]{4,}={0,2})"
-_BEARER = r"([Bb](?<![A-Za-z0-9].)(?:earer|EARER)[ \t]{1,4})([^\s,;\"'<>&)(\[\]{}\\]{6,})"
+_BEARER = r"([Bb](?<![A-Za-z0-9].)(?:earer|EARER)[ \t]{1,4})([^\s,;\"'<>&)(\[\]{}\\?=]{6,}=*)"
 
 # Words after Bearer that go on with a sentence.
 _BEARER_WORDS = frozenset(

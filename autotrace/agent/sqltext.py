@@ -33,7 +33,7 @@ _PREFIXES = frozenset("eExXnNbB")
 Span = tuple[int, int, str]
 
 _MYSQL, _POSTGRESQL, _SQLITE, _UNESCAPED = "mysql", "postgresql", "sqlite", "mysql-unescaped"
-_READINGS = {
+_READINGS: dict[str, tuple[str, ...]] = {
     "mysql": (_MYSQL,),
     "mariadb": (_MYSQL,),
     "postgresql": (_POSTGRESQL,),
