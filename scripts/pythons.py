@@ -99,11 +99,8 @@ def _candidates() -> list[str]:
 
 def _identify(path: str) -> Python | None:
     try:
-        answer = subprocess.run(
-            [path, "-I" if "2.7" not in path else "-E", "-c", _ASK],
-            capture_output=True,
-            timeout=30,
-            check=True,
+        answer = subprocess.run(  # -I came with Python 3.4
+            [path, "-E", "-s", "-c", _ASK], capture_output=True, timeout=30, check=True
         )
         version, implementation, gil, base = json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):

@@ -75,6 +75,16 @@ class Workshop:
         (path,) = self.once(f"built-{kind}", make).glob("*.whl")
         return path
 
+    def source_distribution(self) -> Path:
+        """The built source distribution."""
+        build = "import sys, hatchling.build as b; b.build_sdist(sys.argv[1])"
+
+        def make(folder: Path) -> None:
+            checked([sys.executable, "-c", build, folder], cwd=ROOT)
+
+        (path,) = self.once("built-sdist", make).glob("*.tar.gz")
+        return path
+
     def environment(self, kind: str, python: pythons.Python) -> Environment:
         """An environment with `kind` installed: "wheel", "editable", or "empty" for nothing.
 

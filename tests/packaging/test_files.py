@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pkgutil
+import subprocess
+import sys
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +77,29 @@ def test_metadata(workshop: Workshop, kind: str) -> None:
     points = text(workshop.wheel(kind), ".dist-info/entry_points.txt")
     assert "autotrace = autotrace.commands:main" in points
     assert "autotrace-run = autotrace.commands.run:main" in points
+
+
+def test_a_wheel_made_from_the_source_distribution_is_the_same(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    with tarfile.open(workshop.source_distribution()) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.iterdir()
+    build = "import sys, hatchling.build as b; print(b.build_wheel(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", build, tmp_path],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert names(tmp_path / done.stdout.split()[-1]) == names(workshop.wheel("wheel"))
+
+
+def test_the_start_file_names_what_can_be_called() -> None:
+    # As Python 3.15 and newer read it; older ones do not look at it.
+    (line,) = (ROOT / "autotrace.start").read_text().splitlines()
+    assert callable(pkgutil.resolve_name(line))
 
 
 def test_the_version_is_the_package_s_own(workshop: Workshop) -> None:
