@@ -5,7 +5,6 @@ from __future__ import annotations
 import pkgutil
 import subprocess
 import sys
-import tarfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,8 +81,7 @@ def test_metadata(workshop: Workshop, kind: str) -> None:
 def test_a_wheel_made_from_the_source_distribution_is_the_same(
     workshop: Workshop, tmp_path: Path
 ) -> None:
-    with tarfile.open(workshop.source_distribution()) as archive:
-        archive.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "-xf", workshop.source_distribution(), "-C", tmp_path], check=True)
     (folder,) = tmp_path.iterdir()
     build = "import sys, hatchling.build as b; print(b.build_wheel(sys.argv[1]))"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The walls between the parts of the house: the contract that holds them, and that all are there."""
+"""The walls between the parts of the house: the contract that holds them, and that all stand."""
 
 from __future__ import annotations
 
