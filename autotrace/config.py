@@ -620,6 +620,8 @@ def _take_given(config: Config, path: str, environ: Mapping[str, str]) -> bool:
     try:
         resolved = Config.parse(read_own(path))
     except FileNotFoundError:
+        if os.path.dirname(path) == environ.get("AUTOTRACE_RUN"):
+            return False  # the run has ended, and this process was left over from it
         config.add_problem(f"AUTOTRACE_CONFIG: {path}: there is no such file")
     except OSError as error:
         config.add_problem(f"AUTOTRACE_CONFIG: {path}: cannot be read: {error.strerror}")
