@@ -111,6 +111,7 @@ def test_the_run_is_told_as_it_was(traced):
     # The job ends well, and some of its calls did not.
     assert run["state"] == "warning"
     assert run["errors"] == sum(s["status"]["code"] == "error" for s in traced.spans) > 0
+    assert "errors inside autotrace" not in traced.outcome.stderr
     (listed,) = json.loads(autotrace(traced.home, "list", "--json"))
     assert listed["run"] == run["run"]
 
