@@ -18,9 +18,27 @@ connecting = plain("connect", "client", **{"db.system.name": "sqlite"})
 ASKS_ITSELF = sys.version_info < (3, 11)
 """`Connection.execute` calls the connection's own `cursor` method; later Pythons don't."""
 
+CALLBACKS = (
+    "create_aggregate",
+    "create_collation",
+    "create_function",
+    "create_window_function",
+    "set_authorizer",
+    "set_progress_handler",
+    "set_trace_callback",
+)
+
+
+def leave(cursor):
+    """The last statement's result is done with, perhaps before its end: write down the rows that were fetched."""
+    if cursor._at_rows:
+        finish(cursor)
+    else:
+        cursor._at_span = None
+
 
 def finish(cursor):
-    """Write down how many rows of the last statement's result were fetched."""
+    """The last statement's result is at its end: write down how many rows of it were fetched."""
     span, cursor._at_span = cursor._at_span, None
     if span is not None:
         rows, cursor._at_rows = cursor._at_rows, 0
@@ -43,10 +61,14 @@ def cursor_class(base):
             span = None
             try:
                 if getattr(self, "_at_span", None) is not None:
-                    finish(self)
+                    leave(self)
                 self._at_span, self._at_rows = None, 0
-                span = statement(sql, self.connection._at_place, parameters)
-                span.begin()
+                connection = self.connection
+                span = statement(sql, connection._at_place, parameters)
+                if connection._at_calls:
+                    span.begin()
+                else:
+                    span.begin_leaf()
             except Exception as error:
                 fault("sqlite3:Cursor.execute", error)
             try:
@@ -133,17 +155,17 @@ def cursor_class(base):
 
         def close(self):
             if getattr(self, "_at_span", None) is not None:
-                finish(self)
+                leave(self)
             try:
                 return base_close(self)
             except BaseException as error:
                 error.__traceback__ = error.__traceback__.tb_next
                 raise
 
-        def __del__(self, getattr=getattr, finish=finish):
+        def __del__(self, getattr=getattr, leave=leave):
             if getattr(self, "_at_span", None) is not None:
                 try:
-                    finish(self)
+                    leave(self)
                 except Exception:  # the interpreter is being taken down
                     pass
 
@@ -157,10 +179,11 @@ def connection_class(base, cursor_type):
     run = cursor_type.execute
 
     class Connection(base):
-        __slots__ = ("_at_place",)
+        __slots__ = ("_at_calls", "_at_place")
 
         def __init__(self, *args, **kwargs):
             span = None
+            self._at_calls = False
             try:
                 database = args[0] if args else kwargs.get("database", "")
                 if isinstance(database, (str, bytes, os.PathLike)):
@@ -239,12 +262,32 @@ def connection_class(base, cursor_type):
                 error.__traceback__ = error.__traceback__.tb_next
                 raise
 
+    for name in CALLBACKS:
+        if hasattr(base, name):
+            setattr(Connection, name, calling(name, getattr(base, name)))
+
     def fresh(connection):
         if ASKS_ITSELF:
             return connection.cursor()
         return base_cursor(connection, cursor_type)
 
     return dress(Connection, base)
+
+
+def calling(name, call):
+    """A method that gives SQLite a function of the program's: from then on a statement may have spans below it."""
+
+    def register(self, *args, **kwargs):
+        self._at_calls = True
+        try:
+            return call(self, *args, **kwargs)
+        except BaseException as error:
+            error.__traceback__ = error.__traceback__.tb_next
+            raise
+
+    register.__name__ = name
+    register.__wrapped__ = call
+    return register
 
 
 @hide
@@ -254,7 +297,7 @@ def whole(cursor, call, query, parameters, arguments):
     try:
         if on():
             if getattr(cursor, "_at_span", None) is not None:
-                finish(cursor)
+                leave(cursor)
             cursor._at_span, cursor._at_rows = None, 0
             passed = None if parameters is None else True
             span = statement(query, cursor.connection._at_place, passed, 3)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
+from autotrace.agent import tracer
 from autotrace.agent.instrument import apply, targets
 from autotrace.agent.plugins import third_party
 from autotrace.agent.tracer import fault
@@ -58,6 +59,8 @@ class Finder:
         """See `importlib.abc.MetaPathFinder.find_spec`; None for all modules that no hook is about."""
         if name not in self.waiting and name not in targets:
             return None
+        if name == "threading":
+            tracer.several_threads = True
         if name in self._busy:
             return None
         self._busy.add(name)
@@ -152,6 +155,7 @@ def install(config: Config) -> Finder:
             finder.waiting[name] = source
     import autotrace.agent.records  # registers the hooks of `warnings`, `logging` and `threading`
 
+    tracer.several_threads = "threading" in sys.modules
     sys.meta_path.insert(0, finder)  # type: ignore[arg-type]
     for name in list(finder.waiting):
         if name in sys.modules:

@@ -97,6 +97,8 @@ _reset_current = _current.reset
 _next_seq = count(1).__next__
 _next_site = count(1).__next__
 _threads: dict[int, int] = {}
+several_threads = False
+"""Whether there may be more than one: set when `threading` is imported."""
 _site_records: dict[int, tuple[str, str, str, Fields]] = {}
 _fault_places: set[str] = set()
 
@@ -137,11 +139,10 @@ class Span:
     """
 
     __slots__ = (
+        "__dict__",
         "count",
-        "error",
         "fields",
         "generation",
-        "note",
         "parent",
         "seq",
         "site",
@@ -154,14 +155,14 @@ class Span:
     start: int
     parent: Span | None
     generation: int
+    # Seldom set, so they have no slot: what is not set costs nothing.
+    error = 0
+    note: Any = None
 
     def __init__(self, site: Site, fields: Fields | None = None) -> None:
         self.site = site
         self.fields = fields
-        self.status = 0
-        self.count = 0
-        self.error = 0
-        self.note: Any = None
+        self.status = self.count = 0
         self.token: Any = None
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -186,12 +187,23 @@ class Span:
     def begin(self) -> None:
         """Write the start and become the current span."""
         parent = self.parent = _get_current()
+        self.token = _set_current(self)
+        self._write_start(parent)
+
+    def begin_leaf(self) -> None:
+        """Write the start, without becoming the current span: for a call that can have no span below it."""
+        parent = self.parent = _get_current()
+        self.token = False
+        self._write_start(parent)
+
+    def _write_start(self, parent: Span | None) -> None:
         seq = self.seq = _next_seq()
         self.generation = _generation
-        self.token = _set_current(self)
-        thread = _threads.get(get_ident())
-        if thread is None:
-            thread = new_thread()
+        thread = 0
+        if several_threads:
+            thread = _threads.get(get_ident(), -1)
+            if thread < 0:
+                thread = new_thread()
         if self.fields is None:
             start = self.start = monotonic_ns()
             body = _start_pack(
@@ -239,11 +251,12 @@ class Span:
         if token is None:
             return
         self.token = None
-        try:
-            _reset_current(token)
-        except (ValueError, RuntimeError):  # another context: a generator that was resumed elsewhere
-            if _get_current() is self:
-                _set_current(self.parent)
+        if token is not False:
+            try:
+                _reset_current(token)
+            except (ValueError, RuntimeError):  # another context: a generator resumed elsewhere
+                if _get_current() is self:
+                    _set_current(self.parent)
         if self.generation != _generation:  # a forked child: the span is its parent's to end
             return
         if self.fields is None:
