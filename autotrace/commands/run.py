@@ -296,7 +296,7 @@ def _become_collected(
 ) -> None:
     """Start the companion and become the command; raise `launch.CannotRun`."""
     from autotrace.agent import companion
-    from autotrace.collector.folder import release
+    from autotrace.collector.folder import discard, release
 
     _stamp(run)
     try:
@@ -309,7 +309,11 @@ def _become_collected(
             " the next autotrace command completes the run"
         )
     release(run_folder)
-    job._become(environment)
+    try:
+        job._become(environment)
+    except launch.CannotRun:
+        discard(run_folder)
+        raise
 
 
 def _write_run(
@@ -436,6 +440,10 @@ class _Watch:
 
     def _chores(self) -> Iterator[None]:
         """What is to be done while the command runs; between the steps, signals are handed on."""
+        from autotrace.collector.oom import OutOfMemory
+
+        self.memory = OutOfMemory()
+        yield
         try:
             _write_run(self.folder, self.run, self.options, self.config, self.pid, os.getpid())
         except Exception as error:
@@ -443,10 +451,6 @@ class _Watch:
                 f"the run's own record could not be written ({error});"
                 " its processes were traced all the same"
             )
-        yield
-        from autotrace.collector.oom import OutOfMemory
-
-        self.memory = OutOfMemory()
         if (os.cpu_count() or 1) > 1:
             for name in NEEDED_AT_THE_END:
                 yield
@@ -473,9 +477,9 @@ class _Watch:
                 self._summarise(run, store.load(run.run).spans)
         if self.complaint:
             complaints.append(self.complaint)
-            self._take_in_others()
         for complaint in complaints:
             say(complaint)
+        self._take_in_others()
 
     def _take_in_others(self) -> None:
         """See to the runs that others left behind, without making anybody wait for it."""
