@@ -61,7 +61,7 @@ def switch_on() -> None:
     joined = bool(given) and _is_ours(given)
     if not joined and settings.ignored(config, arguments, sys.executable):
         return
-    if os.path.basename(script) in ("autotrace", "autotrace-run"):
+    if command_line.job_name(arguments, sys.executable) in ("autotrace", "autotrace-run"):
         return
     trace, parent = incoming(os.environ.get("TRACEPARENT", ""))
     if joined:
