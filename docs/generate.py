@@ -26,9 +26,9 @@ HEAD = """\
 
 This page is made from the commands' own help by `docs/generate.py`.
 
-`autotrace` alone is `autotrace list`, and `autotrace run` is `autotrace-run`. RUN is the beginning of a run's id, as short as it is unique;
-without it the latest run is meant. Before anything else, each command but `doctor` completes the
-runs that a killed collector or a reboot left behind.
+`autotrace` alone is `autotrace list`, and `autotrace run` is `autotrace-run`. RUN is the beginning
+of a run's id, as short as it is unique; without it the latest run is meant. Before anything else,
+each command but `doctor` completes the runs that a killed collector or a reboot left behind.
 
 Exit codes: 0 fine, 1 something went wrong (said on standard error), 2 wrong usage. `autotrace-run`
 ends as the job does.

@@ -20,7 +20,7 @@ class ShowCommand:
 
     A bar is thick where a span worked itself and thin where it waited for what is below it. Alike
     siblings are folded into one line: ×14 is how many, the time beside it their sum. What failed is
-    red. The digits at the right end of a line are what --span takes.
+    red. What stands at the end of a line, such as @17, is what --span takes.
     """
 
     def prepare_parser(self, parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ class ShowCommand:
         parser.add_argument(
             "--span",
             metavar="ID",
-            help="one span with all its fields and events; the beginning or end of its id will do",
+            help="one span with all its fields and events: @17, or the beginning of its id",
         )
         parser.add_argument(
             "--json",
@@ -106,7 +106,7 @@ def _print_span(data: RunData, wanted: str) -> None:
     from autotrace.terminal.paper import Paper
 
     try:
-        span = find_span(data.spans, wanted)
+        span = find_span(data.spans, wanted, data.run.root_span_id)
     except SpanNotFound as error:
         raise Failure(f"{error} `autotrace show {data.run.run[:6]}` shows them.") from None
     draw_span(Paper(sys.stdout), data.run, data.spans, span)
@@ -121,7 +121,7 @@ def _print_json(data: RunData, options: Options, wanted: str | None) -> None:
         from autotrace.terminal.one_span import SpanNotFound, find_span
 
         try:
-            spans = [find_span(spans, wanted)]
+            spans = [find_span(spans, wanted, data.run.root_span_id)]
         except SpanNotFound as error:
             raise Failure(f"{error} `autotrace show {data.run.run[:6]}` shows them.") from None
     elif options.errors or options.least_ns or options.depth is not None:

@@ -24,6 +24,9 @@ class Remark(NamedTuple):
 UNFINISHED = "autotrace.unfinished"
 """The attribute that is true on a span which was under way when its process ended."""
 
+PROCESS_SCOPE = "autotrace.process"
+"""The scope of a span that stands for a whole process."""
+
 METHODS = frozenset(
     (
         "GET",
@@ -39,7 +42,7 @@ METHODS = frozenset(
         "HTTP",
     )
 )
-"""Span names that only say the method of a request: for these alone ``label`` is another name."""
+"""Span names that only say the method of a request."""
 
 # Attributes of these families end in "id" without being the thing that a call was about.
 _NOT_OBJECTS = frozenset(
@@ -71,9 +74,12 @@ def label(span: Span) -> str:
     """Return the name under which alike spans are counted together.
 
     It is the span's name; one that is only an HTTP method gets the server's name beside it, as a
-    ``GET`` of one server has nothing in common with that of another.
+    ``GET`` of one server has nothing in common with that of another, and one of a process says so,
+    as its name may be that of the job.
     """
     name = span.name
+    if span.scope == PROCESS_SCOPE:
+        return f"{name} (process)"
     if name in METHODS:
         server = span.attributes.get("server.address")
         if server:
@@ -94,12 +100,12 @@ def remarks(span: Span) -> list[Remark]:
     fields = span.attributes
     found: list[Remark] = []
     if "db.system.name" in fields or "db.query.text" in fields:
-        _database(fields, found)
+        _database(span, found)
     elif "http.request.method" in fields or "url.full" in fields:
         _objects(fields, found)
         _http(span, found)
-    elif span.scope == "autotrace.process":
-        _process(fields, found)
+    elif span.scope == PROCESS_SCOPE:
+        _process(span, found)
     else:
         _objects(fields, found)
         _status(fields, found)
@@ -139,8 +145,9 @@ def _lowest(remark: Remark) -> int:
     return {"error": 0, "text": 2}.get(remark.role, 1)
 
 
-def _database(fields: Attributes, found: list[Remark]) -> None:
-    """Add how many rows a statement gave or changed, and its text."""
+def _database(span: Span, found: list[Remark]) -> None:
+    """Add how many rows a statement gave or changed, and its text unless the name is all of it."""
+    fields = span.attributes
     rows = fields.get("db.response.returned_rows")
     if isinstance(rows, int):
         found.append(Remark("count", f"{rows:,} row{'' if rows == 1 else 's'}"))
@@ -153,7 +160,7 @@ def _database(fields: Attributes, found: list[Remark]) -> None:
     if isinstance(batch, int):
         found.append(Remark("count", f"batch of {batch:,}"))
     text = fields.get("db.query.text")
-    if text:
+    if text and str(text).lower() != span.name.lower():
         found.append(Remark("text", str(text)))
 
 
@@ -198,10 +205,11 @@ def _objects(fields: Attributes, found: list[Remark]) -> None:
         return
 
 
-def _process(fields: Attributes, found: list[Remark]) -> None:
-    """Add a child process's command line and how it ended."""
+def _process(span: Span, found: list[Remark]) -> None:
+    """Add a process's command line and, where its message does not say so, how it ended."""
+    fields = span.attributes
     code = fields.get("process.exit.code")
-    if isinstance(code, int) and code:
+    if isinstance(code, int) and code and not span.status_message:
         found.append(Remark("bad", f"exit {code}"))
     arguments = fields.get("process.command_args")
     line = " ".join(map(str, arguments)) if isinstance(arguments, list) else ""

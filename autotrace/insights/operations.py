@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autotrace.insights.describe import METHODS, label
+from autotrace.insights.describe import METHODS, PROCESS_SCOPE, label
 from autotrace.insights.selftime import self_times
 from autotrace.insights.tree import Tree
 
@@ -49,7 +49,7 @@ def operations(tree: Tree, own: list[int] | None = None) -> list[Operation]:
         if index == root:
             continue
         name = span.name
-        if name in METHODS:
+        if name in METHODS or span.scope == PROCESS_SCOPE:
             name = label(span)
         entry = find(name)
         if entry is None:

@@ -21,17 +21,24 @@ class SpanNotFound(LookupError):
     """No span has such an id, or several do; the text says what could be typed instead."""
 
 
-def find_span(spans: Sequence[Span], wanted: str) -> Span:
-    """Return the one span whose id is, begins with or ends in ``wanted`` (hex digits).
+def find_span(spans: Sequence[Span], wanted: str, root_span_id: str = "") -> Span:
+    """Return the one span that ``wanted`` means: ``@17``, or the beginning or end of an id in hex.
 
-    The waterfall shows the ends of ids, as those of one process begin alike. Raises SpanNotFound.
+    ``@17`` is the name that the waterfall gives a span, its place among all of them by their
+    starts. Raises SpanNotFound.
     """
-    wanted = wanted.strip().lower().removeprefix("…")
+    wanted = wanted.strip().lower()
+    if wanted.startswith("@"):
+        order = Tree(spans, root_span_id).spans
+        number = int(wanted[1:]) if wanted[1:].isdecimal() and len(wanted) < 12 else 0
+        if not 1 <= number <= len(order):
+            raise SpanNotFound(f"There is no span {wanted}: they go from @1 to @{len(order)}.")
+        return order[number - 1]
     if not wanted or not set(wanted) <= set("0123456789abcdef"):
-        raise SpanNotFound(f"{wanted!r} is no span id: those are hex digits.")
+        raise SpanNotFound(f"{wanted!r} is no span: it is @ and a number, or an id in hex digits.")
     found = [span for span in spans if span.span_id == wanted]
-    found = found or [span for span in spans if span.span_id.endswith(wanted)]
     found = found or [span for span in spans if span.span_id.startswith(wanted)]
+    found = found or [span for span in spans if span.span_id.endswith(wanted)]
     if not found:
         raise SpanNotFound(f"No span's id begins with or ends in {wanted!r}.")
     if len(found) > 1:

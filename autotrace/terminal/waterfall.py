@@ -9,7 +9,7 @@ sync_job                                        ━━━───────�
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autotrace.insights.describe import Remark, remarks, unfinished
@@ -83,24 +83,9 @@ def draw_waterfall(
     _draw_hints(paper, run, lines, options)
 
 
-def short_ids(tree: Tree, positions: Iterable[int]) -> dict[int, str]:
-    """Return for each position the end of its span's id that no other span of the run ends in.
-
-    All of them have the same length, at least four digits: the ids of one process begin alike.
-    """
-    wanted = list(positions)
-    for length in (4, 6, 8, 12):
-        ends = {tree.spans[index].span_id[-length:] for index in wanted}
-        seen: set[str] = set()
-        for span in tree.spans:
-            end = span.span_id[-length:]
-            if end in ends:
-                if end in seen:
-                    break
-                seen.add(end)
-        else:
-            return {index: tree.spans[index].span_id[-length:] for index in wanted}
-    return {index: tree.spans[index].span_id for index in wanted}
+def handle(position: int) -> str:
+    """Return what a span is called on the page, such as ``@17``: its place in the tree, from 1."""
+    return f"@{position + 1}"
 
 
 def _lines(tree: Tree, lines: Plan) -> list[Line]:
@@ -148,6 +133,8 @@ def _line(tree: Tree, row: Row, guides: str) -> Line:
             _styled(remark)
             for remark in remarks(span)
             if not (open_still and remark == ("error", "unfinished"))
+            # What there is to say of the job stands in the header.
+            and (group.slowest != tree.root or remark.role == "count")
         ]
         if group.slowest in tree.orphans:
             said.append(("(its parent is missing)", "dim"))
@@ -179,10 +166,8 @@ def _draw_tree(
 ) -> None:
     """Print the lines with their bars, as wide as the paper."""
     times = max(5, *(width(line.time) for line in lines))
-    ids: dict[int, str] = {}
-    if paper.width >= 100:
-        ids = short_ids(tree, (line.row.group.slowest for line in lines if line.row))
-    digits = max(map(len, ids.values()), default=0)
+    last = max((line.row.group.slowest for line in lines if line.row), default=0)
+    digits = len(handle(last)) if paper.width >= 80 else 0
     right = times + 2 + (digits + 2 if digits else 0)
     natural = max(
         width(line.guides) + width(line.label) + sum(2 + width(text) for text, _ in line.remarks)
@@ -205,8 +190,8 @@ def _draw_tree(
         pieces.append(
             ("  " + pad_left(line.time, times), line.style if line.style != "bold" else "")
         )
-        if line.row and ids:
-            pieces += ["  ", (ids[line.row.group.slowest], "dim")]
+        if line.row and digits:
+            pieces += ["  ", (handle(line.row.group.slowest).rjust(digits), "dim")]
         paper.line(*pieces)
         if fields and line.row:
             _draw_matching(paper, tree.spans[line.row.group.slowest], fields, len(line.guides) + 4)
@@ -300,6 +285,6 @@ def _draw_hints(paper: Paper, run: Run, lines: Plan, options: Options) -> None:
         for part in wrap(note, paper.width - 2):
             paper.line("  ", (part, "dim"))
     for part in wrap(
-        f"autotrace show {short(run.run)} --span ID shows all fields of one span", paper.width - 2
+        f"autotrace show {short(run.run)} --span @1 shows all fields of one span", paper.width - 2
     ):
         paper.line("  ", (part, "dim"))

@@ -61,6 +61,7 @@ def test_one_span(autotrace: Any, runs: list[Maker]) -> None:
     said = autotrace("show", "--span", span.span_id[-4:])
     assert said.stdout.startswith("stripe.customers.update")
     assert "Traceback (most recent call last):" in said.stdout
+    assert autotrace("show", "--span", "@1").stdout.startswith("sync_job")
     missing = autotrace("show", "--span", "dddddd")
     assert missing.returncode == 1
     assert "autotrace show 7f3a9c" in missing.stderr

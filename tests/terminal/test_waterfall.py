@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from made_runs import START, Maker, killed_job, large
 
 from autotrace.spans import Run, Span
+from autotrace.terminal.one_span import find_span
 from autotrace.terminal.paper import Paper
 from autotrace.terminal.plan import MOST_SIBLINGS, Options
 from autotrace.terminal.text import width
+from autotrace.terminal.units import duration
 from autotrace.terminal.waterfall import draw_waterfall
 
 BARS = "━─╸╺╴╶╾╼"
@@ -194,12 +196,25 @@ def test_what_a_program_wrote_is_only_shown() -> None:
     assert not set(text) & {"\x1b", "\x07", "\x9b", "\r"}
 
 
-def test_ids_at_the_end_of_lines_are_unique() -> None:
+def test_each_line_ends_with_what_its_span_is_called() -> None:
     made = killed_job()
-    ends = [line.split()[-1] for line in tree(drawn(made, 160, expand=True))]
-    assert len(set(ends)) == len(made.spans)
-    for end in ends:
-        assert sum(span.span_id.endswith(end) for span in made.spans) == 1
+    lines = tree(drawn(made, 160, expand=True, rows=0))
+    assert len({line.split()[-1] for line in lines}) == len(made.spans)
+    for line in lines:
+        span = find_span(made.spans, line.split()[-1])
+        assert line.strip("│├└ ").startswith(span.name)
+        assert duration(span.duration_ns) in line
+
+
+def test_what_the_header_says_of_the_job_is_not_said_again() -> None:
+    made = Maker()
+    made.root.status_code, made.root.status_message = "error", "exit code 3"
+    made.root.scope = "autotrace.process"
+    made.root.attributes = {"process.exit.code": 3, "process.command_args": ["python", "x.py"]}
+    assert "exit" not in tree(drawn(made))[0]
+    child = made.span("x", 1, 5, scope="autotrace.process", error="exit code 3")
+    child.attributes = dict(made.root.attributes)
+    assert "x (process)  exit code 3  python x.py" in drawn(made, 160)
 
 
 def test_errors_are_red_and_nothing_is_coloured_when_piped() -> None:
