@@ -42,6 +42,7 @@ from autotrace.journal.format import (
     EVENT,
     EXIT,
     FAULT,
+    ROWS,
     SITE,
     START,
     STATE_EXITED,
@@ -70,7 +71,13 @@ UNFINISHED_NAMED = 100
 """How many of the spans that were under way a run names."""
 
 STATUS_MESSAGE = "autotrace.status_message"
-"""The field in which the agent writes what goes into a span's status."""
+"""The field in which the agent writes the message of a span's status."""
+
+SPAN_NAME = "autotrace.name"
+"""The field in which the agent writes a span's name where that is not its site's."""
+
+RETURNED_ROWS = "db.response.returned_rows"
+"""The field that a ROWS record stands for."""
 
 _FAULT_PLACES = 100
 
@@ -149,6 +156,21 @@ class _Counter:
 
 
 @dataclass(slots=True)
+class _Sites:
+    """The sites of one process by its journal's numbers, and what the taker numbers them."""
+
+    numbers: dict[int, int] = field(default_factory=dict)
+    sites: dict[int, Site] = field(default_factory=dict)
+
+    def name_of(self, start: Record) -> str:
+        """Return the name of the span that a START record begins."""
+        fields = start[6]
+        if type(fields) is dict and SPAN_NAME in fields:
+            return str(fields[SPAN_NAME])
+        return self.sites.get(start[2], _LOST_SITE).name
+
+
+@dataclass(slots=True)
 class _Open:
     """What one process left behind when its journal ended."""
 
@@ -156,8 +178,7 @@ class _Open:
     spans: list[Record]
     fields: dict[int, Fields]
     events: dict[int, list[Event]]
-    sites: dict[int, int]
-    names: dict[int, str]
+    sites: _Sites
     last: int
 
 
@@ -258,7 +279,7 @@ class _Join:
             ends: list[Record] = []
             for start in left.spans:
                 open_ns = max(0, end - start[5])
-                found.append((start[5], left.names.get(start[2], "?"), open_ns))
+                found.append((start[5], left.sites.name_of(start), open_ns))
                 status = 0 if self.running else STATUS_ERROR
                 ends.append((END, status, start[3], open_ns, {UNFINISHED: True}))
             for at in range(0, len(ends), CHUNK):
@@ -278,7 +299,7 @@ class _Join:
         process: Process,
         starts: list[Record],
         ends: list[Record],
-        numbers: dict[int, int],
+        known: _Sites,
         updates: dict[int, Fields],
         events: dict[int, list[Event]],
     ) -> None:
@@ -312,11 +333,17 @@ class _Join:
                     happened[row] = events.pop(seq)
         self.last = max(self.last, max(map(add, times, durations)))
         shift = self.shift
+        numbers = known.numbers
         try:
             site_numbers = [numbers[site] for site in sites]
         except KeyError:
             lost = self.taker.site(_LOST_SITE)
             site_numbers = [numbers.get(site, lost) for site in sites]
+        for row in [row for row, one in enumerate(fields) if one and SPAN_NAME in one]:
+            own_fields = fields[row] = dict(fields[row] or ())
+            site = known.sites.get(sites[row], _LOST_SITE)
+            name = str(own_fields.pop(SPAN_NAME))
+            site_numbers[row] = self.taker.site(site._replace(name=name))
         self.builder.extend(
             [base | seq for seq in seqs],
             [base | parent if parent else own for parent in parents],
@@ -501,8 +528,7 @@ class _ProcessJoin:
         self.open: dict[int, Record] = {}
         self.updates: dict[int, Fields] = {}
         self.events: dict[int, list[Event]] = {}
-        self.sites: dict[int, int] = {}
-        self.names: dict[int, str] = {}
+        self.sites = _Sites()
         self.starts: list[Record] = []
         self.ends: list[Record] = []
         self.last = integer(process.facts, "mono")
@@ -517,7 +543,7 @@ class _ProcessJoin:
                     self._read_safely(journal)
                     self._pass_on()
                 damaged = journal.torn and not self.whole.running
-                if damaged and (process.exit is None or process.state != STATE_EXITED):
+                if damaged and process.state != STATE_EXITED:
                     # One record may be torn where the process was killed while it wrote it.
                     damaged = holds_more(process.path, journal.end)
                 if damaged:
@@ -536,7 +562,6 @@ class _ProcessJoin:
             self.updates,
             self.events,
             self.sites,
-            self.names,
             self.last,
         )
 
@@ -558,6 +583,7 @@ class _ProcessJoin:
         end_of = opened.pop
         starts = self.starts
         ends = self.ends
+        updates = self.updates
         for record in records:
             kind = record[0]
             if kind == END:
@@ -569,6 +595,12 @@ class _ProcessJoin:
                         self._pass_on()
             elif kind == START:
                 opened[record[3]] = record
+            elif kind == ROWS:
+                _, seq, rows = record
+                if seq in updates:
+                    updates[seq][RETURNED_ROWS] = rows
+                else:
+                    updates[seq] = {RETURNED_ROWS: rows}
             else:
                 try:
                     self._other(kind, record)
@@ -591,9 +623,9 @@ class _ProcessJoin:
             self.events.setdefault(seq, []).append(event)
         elif kind == SITE:
             _, number, name, span_kind, scope, constant = record
-            self.names[number] = str(name)
             site = Site(str(name), span_kind, str(scope), dict(constant))
-            self.sites[number] = self.whole.taker.site(site)
+            self.sites.numbers[number] = self.whole.taker.site(site)
+            self.sites.sites[number] = site
         elif kind == EXIT:
             self.process.exit = dict(record[1])
             self.last = max(self.last, integer(self.process.exit, "mono"))

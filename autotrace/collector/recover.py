@@ -79,6 +79,12 @@ def recover(home: str, sinks: Sequence[Sink] | None = None) -> Recovered:
                     if sinks is None:
                         sinks = [own := Store(home)]
                     _complete(folder, sinks, lock, done)
+            except FileNotFoundError as error:
+                if os.path.lexists(folder):
+                    done.messages.append(
+                        f"Run {name} was left behind and stays so for now: {error}"
+                    )
+                # Else somebody else has completed it at the same time.
             except (StoreError, OSError, JournalError) as error:
                 done.messages.append(f"Run {name} was left behind and stays so for now: {error}")
             except Exception as error:
@@ -109,13 +115,13 @@ def _claim(folder: str) -> CollectorLock | None:
     changed_s = time.time() - os.lstat(folder).st_mtime
     fresh = changed_s < FRESH_S or not os.path.lexists(os.path.join(folder, LOCK_FILE))
     # Its collector may be just about to lock it, and must not find that somebody else has.
-    if fresh and not _is_abandoned(folder):
+    if fresh and not _is_abandoned(folder, changed_s):
         return None
     lock = acquire(folder, patience_s=0)
     if lock is None:
         return None
     try:
-        if _is_abandoned(folder):
+        if _is_abandoned(folder, changed_s):
             return lock
     except BaseException:
         lock.release()
@@ -124,12 +130,13 @@ def _claim(folder: str) -> CollectorLock | None:
     return None
 
 
-def _is_abandoned(folder: str) -> bool:
+def _is_abandoned(folder: str, changed_s: float) -> bool:
+    """Tell whether nobody writes to the folder, which was changed so many seconds ago."""
     if os.path.lexists(os.path.join(folder, FINISHED)):
         return True
     found = survey(folder)
     if not found.processes and "wall" not in found.run:
-        return time.time() - os.lstat(folder).st_mtime > YOUNG_S
+        return changed_s > YOUNG_S
     if _collector_lives(found) or _command_lives(found):
         return False
     return not any(_lives(found, one) for one in found.processes)

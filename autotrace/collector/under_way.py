@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from autotrace.collector.join import NothingToJoin, join
 from autotrace.collector.journals import Process, survey, used_segments
 from autotrace.collector.recover import is_left_behind
-from autotrace.journal.format import END, EVENT, HEADER_BYTES, SEGMENT_BYTES, START, UPDATE
+from autotrace.journal.format import (
+    END,
+    EVENT,
+    HEADER_BYTES,
+    ROWS,
+    SEGMENT_BYTES,
+    START,
+    UPDATE,
+)
 from autotrace.journal.reader import Journal, JournalError
 from autotrace.spans import Run, Span
 from autotrace.store.columns import Block, LateFields, Site, SpanCollector
@@ -69,7 +77,7 @@ def _begun(process: Process, segments: int) -> int:
                     last = max(last, record[3])
                 elif record[0] == END:
                     last = max(last, record[2])
-                elif record[0] in (EVENT, UPDATE):
+                elif record[0] in (EVENT, UPDATE, ROWS):
                     last = max(last, record[1])
     except (JournalError, OSError):
         return last
