@@ -76,9 +76,8 @@ def draw_waterfall(
         return
     paper.line()
     lines = plan(tree, options)
-    _draw_tree(
-        paper, tree, _lines(tree, lines), fields, tree.bounds(run.started_ns, run.duration_ns)
-    )
+    bounds = tree.bounds(run.started_ns, run.duration_ns)
+    _draw_tree(paper, tree, _lines(tree, lines, run.state == "running"), fields, bounds)
     _draw_findings(paper, facts)
     _draw_hints(paper, run, lines, options)
 
@@ -88,7 +87,7 @@ def handle(position: int) -> str:
     return f"@{position + 1}"
 
 
-def _lines(tree: Tree, lines: Plan) -> list[Line]:
+def _lines(tree: Tree, lines: Plan, running: bool) -> list[Line]:
     """Return the lines of the tree from top to bottom."""
     found: list[Line] = []
     # What is still to come, the next one last: rows with their guides and those of what is below
@@ -100,7 +99,7 @@ def _lines(tree: Tree, lines: Plan) -> list[Line]:
             found.append(item)
             continue
         row, guides, further = item
-        found.append(_line(tree, row, guides))
+        found.append(_line(tree, row, guides, running))
         if row.rest_kinds:
             text = f"… {count(row.rest_kinds, 'more line')} ({count(row.rest_spans, 'span')})"
             waiting.append(Line(further + "└ ", text, "dim", [], None, duration(row.rest_ns)))
@@ -112,13 +111,16 @@ def _lines(tree: Tree, lines: Plan) -> list[Line]:
     return found
 
 
-def _line(tree: Tree, row: Row, guides: str) -> Line:
+def _line(tree: Tree, row: Row, guides: str, running: bool) -> Line:
     """Return the line of one row."""
     group = row.group
     span = tree.spans[group.slowest]
     open_still = unfinished(span)
-    label = clean(group.label) or "(no name)"
-    style = "error" if group.error or open_still else ("bold" if not guides else "")
+    # The job is a process as well, but that goes without saying.
+    label = clean(span.name if group.slowest == tree.root else group.label) or "(no name)"
+    style = "bold" if not guides else ""
+    if group.error or open_still:
+        style = "link" if open_still and running else "error"
     said: list[tuple[str, str]] = []
     if group.folded:
         label += f" ×{len(group.members):,}"
@@ -128,7 +130,7 @@ def _line(tree: Tree, row: Row, guides: str) -> Line:
         said += [_styled(remark) for remark in _shared(tree, group)]
     else:
         if open_still:
-            said.append(("unfinished", "error"))
+            said.append(("under way", "link") if running else ("unfinished", "error"))
         said += [
             _styled(remark)
             for remark in remarks(span)
@@ -186,7 +188,7 @@ def _draw_tree(
         if line.row is None:
             pieces.append(" " * axis.columns)
         else:
-            pieces += _bar(tree, axis, line.row.group)
+            pieces += _bar(tree, axis, line)
         pieces.append(
             ("  " + pad_left(line.time, times), line.style if line.style != "bold" else "")
         )
@@ -218,8 +220,10 @@ def _name_pieces(line: Line, columns: int) -> list[Piece]:
     return pieces
 
 
-def _bar(tree: Tree, axis: Axis, group: Group) -> list[Piece]:
-    """Return the bar of a group, coloured by what kind of work it is."""
+def _bar(tree: Tree, axis: Axis, line: Line) -> list[Piece]:
+    """Return the bar of a line, coloured by what kind of work it is, or by what became of it."""
+    assert line.row is not None
+    group = line.row.group
     starts, ends, children = tree.starts, tree.ends, tree.children
     drawn = axis.bar(
         ((starts[at], ends[at]) for at in group.members),
@@ -231,8 +235,8 @@ def _bar(tree: Tree, axis: Axis, group: Group) -> list[Piece]:
         ),
     )
     span = tree.spans[group.slowest]
-    if group.error or unfinished(span):
-        style = "error"
+    if line.style in ("error", "link"):
+        style = line.style
     elif "db.system.name" in span.attributes:
         style = "database"
     elif span.kind in ("producer", "consumer"):

@@ -214,6 +214,7 @@ def test_what_the_header_says_of_the_job_is_not_said_again() -> None:
     assert "exit" not in tree(drawn(made))[0]
     child = made.span("x", 1, 5, scope="autotrace.process", error="exit code 3")
     child.attributes = dict(made.root.attributes)
+    assert "sync_job (process)" not in drawn(made)
     assert "x (process)  exit code 3  python x.py" in drawn(made, 160)
 
 
@@ -229,6 +230,8 @@ def test_a_run_under_way() -> None:
     text = drawn(made)
     assert "● running for 10 s" in text
     assert "is inside   update_invoices" in text
+    assert "under way" in line_of(text, "stripe.invoices.create")
+    assert "unfinished" not in text
 
 
 odd = st.lists(
