@@ -414,7 +414,10 @@ class _Watch:
         try:
             ended = supervisor.run(self.chores)
         except Exception as error:
-            say(f"signals are no longer handed on ({type(error).__name__}: {error}); please report it")
+            say(
+                f"signals are no longer handed on ({type(error).__name__}: {error});"
+                " please report it"
+            )
             ended = supervisor.wait_plainly()
         clear_pending()
         try:

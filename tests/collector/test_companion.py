@@ -119,13 +119,13 @@ try:
     os.wait()
 except ChildProcessError:
     print("no children")
-print(threading.active_count(), sorted(int(fd) for fd in os.listdir("/proc/self/fd") if int(fd) < 10))
+print(threading.active_count())
+print(sorted(int(fd) for fd in os.listdir("/proc/self/fd") if int(fd) < 10))
 """
     bare = subprocess.run(
         [sys.executable, "-c", code],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=True,
     )

@@ -14,7 +14,12 @@ import pytest
 from autotrace.commands.run import WrongUsage, job_of, parse
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from autotrace.commands.run import main; sys.exit(main())"
+CODE = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from autotrace.commands.run import main
+sys.exit(main())
+"""
 RUNNER = [sys.executable, "-I", "-c", CODE]
 
 
@@ -309,7 +314,7 @@ def test_full_disk(home: Path) -> None:
 
 
 def test_store_that_breaks_while_the_job_runs(home: Path) -> None:
-    script = f"chmod 755 {home}; echo x > {home}/runs; rm -rf {home}/catalog.db; mkdir {home}/catalog.db; exit 3"
+    script = f"cd {home}; echo x > runs; rm -f catalog.db; mkdir catalog.db; exit 3"
     ended = run("sh", "-c", script)
     assert ended.returncode == 3
     one_line(ended, "could not be kept", "next autotrace command")
@@ -352,7 +357,7 @@ def test_config(tmp_path: Path, home: Path) -> None:
 
 def test_same_config_in_the_job(tmp_path: Path, home: Path) -> None:
     (tmp_path / "autotrace.toml").write_text("[modules]\nsqlite3 = false\n")
-    code = "import os; os.chdir('/'); import sqlite3; sqlite3.connect(':memory:').execute('select 1')"
+    code = "import os, sqlite3; os.chdir('/'); sqlite3.connect(':memory:').execute('select 1')"
     assert run("-q", sys.executable, "-c", code, cwd=tmp_path).returncode == 0
     assert runs(home)[0].spans == 1
 

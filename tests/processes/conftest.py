@@ -16,7 +16,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-CODE = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from autotrace.commands.run import main; sys.exit(main())"
+CODE = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from autotrace.commands.run import main
+sys.exit(main())
+"""
 
 
 @pytest.fixture(autouse=True)

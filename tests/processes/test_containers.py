@@ -32,7 +32,8 @@ QUERY = "import sqlite3; sqlite3.connect(':memory:').execute('select 1')"
 
 @needs_namespaces
 def test_runner_as_process_1(runner: list[str], runs: Any) -> None:
-    for code, status in ((f"{QUERY}; raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 137)):
+    exits, is_killed = f"{QUERY}; raise SystemExit(3)", "import os; os.kill(os.getpid(), 9)"
+    for code, status in ((exits, 3), (is_killed, 137)):
         ended = subprocess.run([*UNSHARE, *runner, "-q", sys.executable, "-c", code], check=False)
         # Process 1 cannot end itself by a signal: it returns what a shell would.
         assert ended.returncode == status

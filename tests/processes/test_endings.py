@@ -13,6 +13,31 @@ import pytest
 
 PYTHON = sys.executable
 
+DEADLY = [
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGILL",
+    "SIGTRAP",
+    "SIGABRT",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGKILL",
+    "SIGUSR1",
+    "SIGSEGV",
+    "SIGUSR2",
+    "SIGPIPE",
+    "SIGALRM",
+    "SIGTERM",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGVTALRM",
+    "SIGPROF",
+    "SIGIO",
+    "SIGPWR",
+    "SIGSYS",
+]
+
 ENDINGS: dict[str, tuple[list[str], int]] = {
     "fine": (["true"], 0),
     "false": (["false"], 1),
@@ -32,10 +57,7 @@ ENDINGS: dict[str, tuple[list[str], int]] = {
     "exec": ([PYTHON, "-c", "import os; os.execvp('sh', ['sh', '-c', 'exit 5'])"], 5),
     **{
         name: (["sh", "-c", f"kill -{name[3:]} $$; sleep 60"], -getattr(signal, name))
-        for name in (
-            "SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2"
-            " SIGPIPE SIGALRM SIGTERM SIGXCPU SIGXFSZ SIGVTALRM SIGPROF SIGIO SIGPWR SIGSYS"
-        ).split()
+        for name in DEADLY
     },
     "real-time signal": (
         [PYTHON, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGRTMIN + 3)"],
@@ -47,10 +69,8 @@ ENDINGS: dict[str, tuple[list[str], int]] = {
 @pytest.mark.parametrize("name", ENDINGS)
 def test_same_ending(name: str, runner: list[str], runs: Callable[[], list[Any]]) -> None:
     command, expected = ENDINGS[name]
-    bare = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-    ours = subprocess.run(
-        [*runner, "-q", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False
-    )
+    bare = subprocess.run(command, capture_output=True, check=False)
+    ours = subprocess.run([*runner, "-q", *command], capture_output=True, check=False)
     assert bare.returncode == expected
     assert (ours.returncode, ours.stdout) == (bare.returncode, bare.stdout)
     assert ours.stderr == bare.stderr
@@ -69,7 +89,7 @@ def test_same_ending(name: str, runner: list[str], runs: Callable[[], list[Any]]
 
 
 def test_no_core_dump_of_the_runner(runner: list[str], tmp_path: Any) -> None:
-    script = "ulimit -c unlimited 2>/dev/null; exec \"$@\""
+    script = 'ulimit -c unlimited 2>/dev/null; exec "$@"'
     inner = "ulimit -c 0; kill -ABRT $$"
     ended = subprocess.run(
         ["sh", "-c", script, "sh", *runner, "-q", "sh", "-c", inner], cwd=tmp_path, check=False
@@ -88,7 +108,9 @@ def test_untraced_ending_is_the_same(
     assert not home.exists()
 
 
-@pytest.mark.parametrize("name", ["fine", "exit code", "uncaught", "os._exit", "SIGKILL", "SIGTERM"])
+@pytest.mark.parametrize(
+    "name", ["fine", "exit code", "uncaught", "os._exit", "SIGKILL", "SIGTERM"]
+)
 def test_exec_ends_the_same(
     name: str, runner: list[str], runs: Callable[[], list[Any]], home: Any, look: Any
 ) -> None:

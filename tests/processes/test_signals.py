@@ -30,11 +30,34 @@ while True:
     time.sleep(60)
 """
 
-FORWARDED = (
-    "SIGHUP SIGINT SIGQUIT SIGTRAP SIGABRT SIGBUS SIGFPE SIGUSR1 SIGSEGV SIGUSR2 SIGPIPE SIGALRM"
-    " SIGTERM SIGTSTP SIGTTIN SIGTTOU SIGURG SIGXCPU SIGXFSZ SIGVTALRM SIGPROF SIGWINCH SIGIO"
-    " SIGPWR SIGSYS SIGILL"
-).split()
+FORWARDED = [
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGTRAP",
+    "SIGABRT",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGUSR1",
+    "SIGSEGV",
+    "SIGUSR2",
+    "SIGPIPE",
+    "SIGALRM",
+    "SIGTERM",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGVTALRM",
+    "SIGPROF",
+    "SIGWINCH",
+    "SIGIO",
+    "SIGPWR",
+    "SIGSYS",
+    "SIGILL",
+]
 
 
 def lines_until(stream: Any, wanted: bytes, seconds: float = 30) -> list[bytes]:
@@ -67,7 +90,9 @@ def test_each_signal_is_handed_on_once(
     assert [run.exit_code for run in runs()] == [7]
 
 
-def test_deadly_signal_to_the_runner(runner: list[str], start: Callable[..., Any], runs: Any) -> None:
+def test_deadly_signal_to_the_runner(
+    runner: list[str], start: Callable[..., Any], runs: Any
+) -> None:
     for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGALRM"):
         job = start([*runner, "-q", "sh", "-c", "echo ready; exec sleep 60"], bufsize=0)
         lines_until(job.stdout, b"ready")
@@ -89,7 +114,13 @@ def test_signal_before_the_job_runs_is_not_lost(
 def test_killed_runner_leaves_the_job_running(
     runner: list[str], start: Callable[..., Any], look: Any, runs: Any, home: Any
 ) -> None:
-    code = "import os, time; print(os.getpid(), flush=True); input(); time.sleep(.2); print('done', flush=True)"
+    code = """
+import os, time
+print(os.getpid(), flush=True)
+input()
+time.sleep(.2)
+print("done", flush=True)
+"""
     job = start([*runner, "-q", sys.executable, "-c", code], stdin=subprocess.PIPE, bufsize=0)
     pid = int(job.stdout.readline())
     os.kill(job.pid, signal.SIGKILL)
@@ -153,7 +184,8 @@ def test_job_of_who_ignores_its_children(runner: list[str]) -> None:
 def test_blocked_signals_stay_blocked(runner: list[str]) -> None:
     show = ["grep", "Sig[A-Z]", "/proc/self/status"]
     code = (
-        "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGTERM]);"
+        "import os, signal, sys;"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGTERM]);"
         "os.execvp(sys.argv[1], sys.argv[1:])"
     )
     outputs = [
@@ -350,11 +382,12 @@ def test_stop_by_name(terminal: Terminal, runner: list[str], look: Any) -> None:
         shell.wait()
 
 
-def test_stop_without_a_terminal(
-    runner: list[str], start: Callable[..., Any], look: Any
-) -> None:
-    job = start([*runner, "-q", sys.executable, "-c", "print('ready', flush=True); input()"],
-                stdin=subprocess.PIPE, bufsize=0)
+def test_stop_without_a_terminal(runner: list[str], start: Callable[..., Any], look: Any) -> None:
+    job = start(
+        [*runner, "-q", sys.executable, "-c", "print('ready', flush=True); input()"],
+        stdin=subprocess.PIPE,
+        bufsize=0,
+    )
     job.stdout.readline()
     (child,) = look.children(job.pid)
     os.kill(child, signal.SIGSTOP)

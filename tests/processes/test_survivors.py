@@ -50,7 +50,9 @@ def test_daemon_is_part_of_its_run(
     assert run.duration_ns < 10e9
 
 
-def test_those_that_end_with_the_job_are_waited_for(runner: list[str], runs: Any, home: Path) -> None:
+def test_those_that_end_with_the_job_are_waited_for(
+    runner: list[str], runs: Any, home: Path
+) -> None:
     code = """
 import multiprocessing, sqlite3
 def work(n):
