@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -85,6 +86,17 @@ class Workshop:
         (path,) = self.once("built-sdist", make).glob("*.tar.gz")
         return path
 
+    def install(self, environment: Path, *what: str | Path) -> None:
+        """Install with uv, or with pip where only pip's configuration reaches the registry."""
+        options = ["--quiet", *what]
+        try:
+            checked(["uv", "pip", "install", "--python", environment, *options])
+        except AssertionError:
+            if importlib.util.find_spec("pip") is None:
+                raise
+            pip = [sys.executable, "-m", "pip", "--python", environment / "bin" / "python"]
+            checked([*pip, "install", *options])
+
     def environment(self, kind: str, python: pythons.Python) -> Environment:
         """An environment with `kind` installed: "wheel", "editable", or "empty" for nothing.
 
@@ -98,8 +110,7 @@ class Workshop:
                 wheel = self.wheel(kind)
                 # An editable install imports it at each start; some installers leave it out.
                 extra = ["editables"] if kind == "editable" else []
-                install = ["uv", "pip", "install", "--quiet", "--python", target, wheel, *extra]
-                checked(install)
+                self.install(target, wheel, *extra)
             (folder / "made").touch()
 
         self.once(f"{target.name}-made", make)
