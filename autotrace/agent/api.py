@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from autotrace.agent import tracer
 from autotrace.agent.callers import caller
-from autotrace.agent.kinds import _site_here
+from autotrace.agent.kinds import site_here
 from autotrace.agent.tracer import Site, Span, fault
 
 TYPE_CHECKING = False
@@ -89,7 +89,7 @@ def _make(name: str, fields: dict[str, Any], depth: int) -> Span:
         sites = {}
         if len(_sites) < NAMES:
             _sites[name] = sites
-    made = Span(_site_here(sites, str(name), "internal", "autotrace", {}, "", caller(depth)))
+    made = Span(site_here(sites, str(name), "internal", "autotrace", {}, "", caller(depth)))
     if fields:
         _set(made, fields)
     return made

@@ -194,12 +194,12 @@ def plain(name: str, kind: str = "internal", suppress: str = "", **fields: Any) 
     def make(more: dict[str, Any] | None = None, depth: int = 2) -> Span:
         if more is not None:
             more = {name: value for name, value in more.items() if value is not None}
-        return Span(_site_here(sites, name, kind, scope, fields, suppress, caller(depth)), more)
+        return Span(site_here(sites, name, kind, scope, fields, suppress, caller(depth)), more)
 
     return make
 
 
-def _site_here(
+def site_here(
     sites: dict[tuple[int, int], Site],
     name: str,
     kind: str,
@@ -208,6 +208,7 @@ def _site_here(
     suppress: str,
     frame: Any,
 ) -> Site:
+    """The site of this name and of the place that `frame` is at, made when it is first asked for."""
     key = (0, 0) if frame is None else (id(frame.f_code), frame.f_lasti)
     site = sites.get(key)
     if site is None:
