@@ -29,26 +29,26 @@ die() {
 mkdir -p "$scratch/cache" "$scratch/log" 2>/dev/null && [ -w "$scratch/log" ] ||
     die "cannot write to $scratch. It was probably made by another user: remove it, or give it to $(id -un)."
 
-# quietly NAME COMMAND…: runs it with its output in a log; shows the log's end if it fails.
+# quietly NAME COMMAND…: runs it with its output in a log.
 quietly() {
-    local name=$1 log=$scratch/log/$1.log
+    local log=$scratch/log/$1.log
     shift
-    if ! "$@" >"$log" 2>&1 </dev/null; then
-        tail -n 15 "$log" >&2
-        say "$name failed; the whole output is in $log"
-        return 1
-    fi
+    "$@" >"$log" 2>&1 </dev/null
 }
 
 # from_network NAME COMMAND…: the same, up to three times, since networks have hiccups.
 from_network() {
-    local attempt
-    for attempt in 1 2 3; do
+    local name=$1 attempt
+    for attempt in 1 2; do
         if quietly "$@"; then return; fi
-        [ "$attempt" = 3 ] || { say "trying again in $((attempt * 5)) seconds" && sleep $((attempt * 5)); }
+        say "$name failed; trying again in $((attempt * 5)) seconds"
+        sleep $((attempt * 5))
     done
-    die "$1 failed three times. If the output above speaks of connections or time-outs, the package" \
-        "registry was not reached: check the network and pip's configuration, and run this again."
+    if quietly "$@"; then return; fi
+    tail -n 15 "$scratch/log/$name.log" | cut -c 1-300 >&2
+    die "$name failed three times; the whole output is in $scratch/log/$name.log. If it speaks of" \
+        "connections or time-outs, the package registry was not reached: check the network and the" \
+        "configuration of pip or apt, and run this again."
 }
 
 # Prints an interpreter that autotrace supports.

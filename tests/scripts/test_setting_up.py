@@ -30,7 +30,19 @@ def programs(tmp_path: Path) -> Path:
     """A folder that holds all the programs there are, for the shell code that is tested."""
     folder = tmp_path / "programs"
     folder.mkdir()
-    for name in ("bash", "basename", "cat", "dirname", "env", "id", "mkdir", "mv", "rm", "tail"):
+    for name in (
+        "bash",
+        "basename",
+        "cat",
+        "cut",
+        "dirname",
+        "env",
+        "id",
+        "mkdir",
+        "mv",
+        "rm",
+        "tail",
+    ):
         path = shutil.which(name)
         assert path, name
         (folder / name).symlink_to(path)
