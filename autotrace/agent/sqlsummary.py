@@ -228,10 +228,9 @@ class _Reader:
                     if state == _AFTER and query != "INSERT" and self._is_function(at):
                         self.parts.pop()
                     stack.append((state, query))
-                    state = _IDLE
+                    state, query = _IDLE, ""
                 if len(stack) > 256:
                     return
-                query = ""
                 self.depth += 1
             elif meaning == _CLOSE:
                 if stack:

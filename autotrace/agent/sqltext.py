@@ -116,38 +116,26 @@ def _spans(text: str, system: str, parameterised: bool, cut: bool) -> list[Span]
         readings = (_MYSQL, _UNESCAPED)
     numbers = not parameterised
     if len(readings) == 1:
-        return _read(text, readings[0], numbers, system)
+        return _read(text, readings[0], numbers, system)[0]
     found = [_read(text, reading, numbers, system) for reading in readings]
     if not cut:
         # Who wrote the statement had a reading in mind in which every literal ends.
-        closed = [spans for spans in found if not _open_at_end(text, spans)]
+        closed = [read for read in found if not read[1]]
         found = closed or found
-    return _union(found)
+    return _union([spans for spans, _ in found])
 
 
 def _ambiguous(text: str) -> bool:
     return "\\" in text or "#" in text or "$" in text or "/*" in text or "--" in text
 
 
-def _open_at_end(text: str, spans: list[Span]) -> bool:
-    if not spans:
-        return False
-    start, end, kind = spans[-1]
-    if end < len(text) or kind == " ":
-        return False
-    first = text[start]
-    if first in "eExXnNbB":
-        first = text[start + 1]
-    if first in "'\"`":
-        return end - start < 2 or text[end - 1] != first or text[end - 2] == "\\"
-    return first in "$/"
-
-
-def _read(text: str, reading: str, numbers: bool, system: str) -> list[Span]:
+def _read(text: str, reading: str, numbers: bool, system: str) -> tuple[list[Span], bool]:
+    """The spans of one reading, and whether the last of them is still open at the text's end."""
     pattern = _patterns.get((reading, numbers))
     if pattern is None:
         pattern = _patterns[reading, numbers] = _compile(reading, numbers)
     spans: list[Span] = []
+    found = None
     for found in pattern.finditer(text):
         start, end = found.span()
         first = text[start]
@@ -161,11 +149,12 @@ def _read(text: str, reading: str, numbers: bool, system: str) -> list[Span]:
             if reading == _POSTGRESQL and first == "/" and "/*" in text[start + 2 : end]:
                 # A comment in a comment: where the outer one ends is not worth finding.
                 spans.append((start, len(text), "?"))
-                break
+                return spans, False
             spans.append((start, end, " "))
         else:
             spans.append((start, end, "?"))
-    return spans
+    # Only the groups without a name stand for the end of the text.
+    return spans, found is not None and found.lastindex is not None and found.lastgroup is None
 
 
 def _in_word(text: str, at: int) -> bool:
@@ -371,7 +360,7 @@ _IN_LIST = (
     + _PLACEHOLDER
     + r")(?:\s*,\s*"
     + _PLACEHOLDER
-    + r")+\s*(?:\)|\Z)"
+    + r")+(?:\s*\)|[\s,]*\Z)"
 )
 _CELL = (
     r"(?:\?[0-9]*|%s|%\([^()\s]{1,64}\)s|[$:@][A-Za-z0-9_]{1,64}|[-+]\?"
@@ -402,11 +391,11 @@ def _compile(reading: str, numbers: bool) -> Pattern[str]:
     """
     import re
 
-    plain_single = r"'[^']*(?:''[^']*)*(?:'|\Z)"
-    plain_double = r'"[^"]*(?:""[^"]*)*(?:"|\Z)'
-    escaped_single = r"'[^'\\]*(?:(?:''|\\.)[^'\\]*)*(?:'|\\?\Z)"
-    escaped_double = r'"[^"\\]*(?:(?:""|\\.)[^"\\]*)*(?:"|\\?\Z)'
-    alternatives = [r"`[^`]*(?:``[^`]*)*(?:`|\Z)", r"/\*.*?(?:\*/|\Z)"]
+    plain_single = r"'[^']*(?:''[^']*)*(?:'|\Z())"
+    plain_double = r'"[^"]*(?:""[^"]*)*(?:"|\Z())'
+    escaped_single = r"'[^'\\]*(?:(?:''|\\.)[^'\\]*)*(?:'|\\?\Z())"
+    escaped_double = r'"[^"\\]*(?:(?:""|\\.)[^"\\]*)*(?:"|\\?\Z())'
+    alternatives = [r"`[^`]*(?:``[^`]*)*(?:`|\Z())", r"/\*.*?(?:\*/|\Z())"]
     if reading == _MYSQL:
         alternatives += [escaped_single, escaped_double, r"--(?=[\x00-\x20]|\Z)[^\n]*", r"#[^\n]*"]
     elif reading == _UNESCAPED:
@@ -418,7 +407,7 @@ def _compile(reading: str, numbers: bool) -> Pattern[str]:
             plain_single,
             plain_double,
             r"--[^\n]*",
-            r"\$(?<![A-Za-z0-9_$]\$)(?P<tag>(?:[^\W\d]\w*)?)\$.*?(?:\$(?P=tag)\$|\Z)",
+            r"\$(?<![A-Za-z0-9_$]\$)(?P<tag>(?:[^\W\d]\w*)?)\$.*?(?:\$(?P=tag)\$|\Z())",
         ]
     else:
         alternatives += [plain_single, plain_double, r"--[^\n]*"]
