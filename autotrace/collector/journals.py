@@ -22,6 +22,9 @@ from autotrace.journal.reader import Journal, JournalError, check_private
 SUFFIX = ".journal"
 RUN_JOURNAL = "run.journal"
 
+FAULTS_NAMED = 200
+"""How many faults of a run are named; all are counted."""
+
 _RECORDS_BEFORE_PROCESS = 50_000
 
 _SENSIBLE = 1 << 62
@@ -73,6 +76,7 @@ class Journals:
     processes: list[Process] = field(default_factory=list)
     faults: list[tuple[str, str]] = field(default_factory=list)
     fault_count: int = 0
+    _places: set[str] = field(default_factory=set)
 
     @property
     def run_id(self) -> str:
@@ -80,9 +84,16 @@ class Journals:
         return os.path.basename(self.folder)
 
     def fault(self, place: str, text: str) -> None:
-        """Note that something of ours went wrong."""
+        """Count and note something that went wrong in reading."""
         self.fault_count += 1
-        self.faults.append((place, text))
+        if len(self.faults) < FAULTS_NAMED:
+            self.faults.append((place, text))
+
+    def swallowed(self, place: str, text: str) -> None:
+        """Note an error that the agent has swallowed and counted, once for each place."""
+        if place not in self._places and len(self.faults) < FAULTS_NAMED:
+            self._places.add(place)
+            self.faults.append((place, text))
 
 
 def integer(facts: Facts, name: str, default: int = 0) -> int:
@@ -171,7 +182,7 @@ def _read_run(path: str, found: Journals) -> None:
                 elif record[0] == RESULT:
                     found.result.update(record[1])
                 elif record[0] == FAULT:
-                    found.faults.append((str(record[1]), str(record[2])))
+                    found.swallowed(str(record[1]), str(record[2]))
     except JournalError as error:
         found.fault(RUN_JOURNAL, error.reason)
     except OSError as error:

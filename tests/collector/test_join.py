@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autotrace.collector import join as joining
+from autotrace.collector import reading
 from autotrace.collector.join import NothingToJoin, join
 from autotrace.journal.format import HEADER_BYTES, SITE, UPDATE
 from autotrace.journal.reader import JournalError
@@ -148,7 +149,7 @@ def test_what_comes_after_the_end_is_merged(home: Path) -> None:
     live.run()
     journal = live.process()
     select = journal.site("SELECT", **{"db.system.name": "mysql"})
-    count = 3 * joining.CHUNK
+    count = 3 * reading.CHUNK
     for seq in range(1, count + 1):
         journal.start(seq, select, MONO + seq * MS)
         journal.end(seq, MS, fields={"rows": 0})
@@ -779,14 +780,14 @@ def test_any_nesting_joins_to_what_was_meant(
         journals[which].close()
     live.result(now)
 
-    old, joining.CHUNK = joining.CHUNK, chunk
+    old, reading.CHUNK = reading.CHUNK, chunk
     try:
         joined, spans = live.joined()
         with RunWriter(str(home / "a.run")) as writer:
             again = join(str(live.path), writer)
             writer.finish(again.run, again.processes)
     finally:
-        joining.CHUNK = old
+        reading.CHUNK = old
     own_spans = [span for span in spans if span.scope == "pymysql"]
     assert own_spans == in_order(list(expected.values()))
     assert joined.run.spans == len(spans) == len(expected) + 2

@@ -63,7 +63,10 @@ def test_runs_without_a_collector_are_completed(home: Path) -> None:
     ]
     assert done.messages == []
     with Store(home) as store:
-        assert store.runs(state="lost")[0].unfinished == [("POST", 0)]
+        (lost_run,) = store.runs(state="lost")
+        assert lost_run.unfinished == [("POST", 0)]
+        # The last that was heard of anybody is the start of what was under way.
+        assert lost_run.duration_ns == 50 * MS
         assert store.usage().left_behind == []
     assert os.listdir(home / "live") == []
 
