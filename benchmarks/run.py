@@ -83,6 +83,8 @@ def main(argv: list[str]) -> int:
             bench = agents.Bench(folders, Path(runs), sink)
             for name in names:
                 rows += cases.CASES[name](bench, ways, plan)
+    except KeyboardInterrupt:
+        print("run.py: interrupted; what was measured so far:", file=sys.stderr)
     except (mariadb_server.ServerError, environments.SetupError, agents.MeasurementError) as error:
         print(f"run.py: {error}", file=sys.stderr)
         return 1

@@ -7,7 +7,8 @@ prints the port that it listens on and serves until its standard input closes.
 ``spans`` is an OTLP/HTTP receiver and a Datadog agent in one: it accepts everything, keeps it as it
 came, and counts the spans when ``GET /count`` asks (which also empties it), so that counting does
 not compete with the program that is measured. ``silent`` accepts connections and never answers.
-``website`` answers every request with a small JSON document and keeps the connection.
+``website`` keeps the connection and answers every request with a small document: JSON, or plain
+text where the path ends in ``.txt``.
 """
 
 from __future__ import annotations
@@ -218,18 +219,18 @@ class _Server(ThreadingHTTPServer):
 
 def _talk(connection: socket.socket) -> None:
     """Answer requests without a body on one connection until it closes."""
-    answer = (
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        % len(DOCUMENT)
-    ) + DOCUMENT
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
+    json_answer = head % (b"application/json", len(DOCUMENT)) + DOCUMENT
+    text_answer = head % (b"text/plain", len(DOCUMENT)) + DOCUMENT
     waiting = b""
     with connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while data := connection.recv(65536):
             waiting += data
             while (end := waiting.find(b"\r\n\r\n")) >= 0:
+                text = waiting.split(b" ", 2)[1].endswith(b".txt")
                 waiting = waiting[end + 4 :]
-                connection.sendall(answer)
+                connection.sendall(text_answer if text else json_answer)
 
 
 def _accept(listener: socket.socket, answering: bool) -> None:

@@ -1,4 +1,4 @@
-"""A small JSON document from a loopback server: python requests_calls.py REPORT CALLS URL."""
+"""A small document from a loopback server: python requests_calls.py REPORT CALLS URL."""
 
 import sys
 
@@ -7,20 +7,25 @@ import requests
 
 
 def main() -> None:
-    """Measure ``Session.get`` on a kept connection, and ``requests.get``, which opens a new one."""
+    """Measure ``Session.get`` of text and of JSON, and ``requests.get``, a connection each."""
     calls, url = int(sys.argv[2]), sys.argv[3]
     session = requests.Session()
 
-    def kept(times: int) -> None:
+    def text(times: int) -> None:
         for _ in range(times):
-            session.get(url)
+            session.get(f"{url}/report.txt")
+
+    def document(times: int) -> None:
+        for _ in range(times):
+            session.get(f"{url}/v1/customers/cus_1")
 
     def opened(times: int) -> None:
         for _ in range(times):
-            requests.get(url)
+            requests.get(f"{url}/report.txt")
 
     clock.write(
-        session_get=clock.cpu_microseconds(kept, calls),
+        session_get=clock.cpu_microseconds(text, calls),
+        session_get_json=clock.cpu_microseconds(document, calls),
         get=clock.cpu_microseconds(opened, calls // 2),
     )
     session.close()
