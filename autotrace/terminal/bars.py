@@ -59,6 +59,9 @@ class Axis:
         below it. The shortest span still shows as half a column; what lies outside the axis is
         drawn at its edge.
         """
+        spans, below = list(spans), list(below)
+        if len(spans) == 1 and not below:
+            return self._simple(*spans[0])
         halves = self.columns * 2
         drawn = bytearray(halves)
         own = [0.0] * halves
@@ -82,6 +85,23 @@ class Axis:
         ]
         glyphs = _GLYPHS if self.unicode else _PLAIN
         return "".join(glyphs[levels[at]][levels[at + 1]] for at in range(0, halves, 2))
+
+    def _simple(self, start: int, end: int) -> str:
+        """Draw one interval with nothing below it: what most bars are, so it has to be quick."""
+        left, right = self._place(start), self._place(max(start, end))
+        first, last = round(left), round(right)
+        if last <= first:
+            first = min(int(left), self.columns * 2 - 1)
+            last = first + 1
+        glyphs = _GLYPHS if self.unicode else _PLAIN
+        text = " " * (first // 2)
+        if first % 2:
+            text += glyphs[0][2]
+            first += 1
+        text += glyphs[2][2] * ((last - first) // 2)
+        if (last - first) % 2:
+            text += glyphs[2][0]
+        return text.ljust(self.columns)
 
     def _place(self, moment: int) -> float:
         """Return where a moment lies, in half columns from the left."""

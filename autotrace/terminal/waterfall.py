@@ -172,7 +172,7 @@ def _draw_tree(
     digits = len(handle(last)) if paper.width >= 80 else 0
     right = times + 2 + (digits + 2 if digits else 0)
     natural = max(
-        width(line.guides) + width(line.label) + sum(2 + width(text) for text, _ in line.remarks)
+        len(line.guides) + width(line.label) + sum(2 + width(text) for text, _ in line.remarks)
         for line in lines
     )
     least = 8 if paper.width < 60 else paper.width * 3 // 10
@@ -182,9 +182,8 @@ def _draw_tree(
     )
     paper.line(" " * (names + 2), (axis.labels(), "dim"))
     for line in lines:
-        pieces = _name_pieces(line, names)
-        used = sum(width(piece if isinstance(piece, str) else piece[0]) for piece in pieces)
-        pieces.append(" " * (names - used + 2))
+        pieces, left = _name_pieces(line, names)
+        pieces.append(" " * (left + 2))
         if line.row is None:
             pieces.append(" " * axis.columns)
         else:
@@ -199,8 +198,8 @@ def _draw_tree(
             _draw_matching(paper, tree.spans[line.row.group.slowest], fields, len(line.guides) + 4)
 
 
-def _name_pieces(line: Line, columns: int) -> list[Piece]:
-    """Return guides, name and remarks, as much of them as fits into ``columns``."""
+def _name_pieces(line: Line, columns: int) -> tuple[list[Piece], int]:
+    """Return guides, name and remarks, as many as fit into ``columns``, and the columns left."""
     guides = line.guides
     if len(guides) > columns // 2:
         # Deeper than the page is wide: the branches next to the name are the ones that help.
@@ -217,7 +216,7 @@ def _name_pieces(line: Line, columns: int) -> list[Piece]:
             wide = width(text)
         pieces += ["  ", (text, style)]
         room -= wide + 2
-    return pieces
+    return pieces, room
 
 
 def _bar(tree: Tree, axis: Axis, line: Line) -> list[Piece]:

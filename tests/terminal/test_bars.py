@@ -21,6 +21,13 @@ def test_a_bar_always_fits(columns: int, spans: Intervals, below: Intervals) -> 
     assert bool(axis.bar(spans).strip()) == bool(spans), "even the shortest span is seen"
 
 
+@given(st.integers(1, 60), st.integers(-50, 1500), st.integers(-50, 1500))
+def test_the_quick_way_draws_the_same(columns: int, start: int, end: int) -> None:
+    axis = Axis(0, 1000, columns)
+    nothing = [(3, 3)]
+    assert axis.bar([(start, end)]) == axis.bar([(start, end)], nothing)
+
+
 def test_half_columns() -> None:
     axis = Axis(0, 100, 10)
     assert axis.bar([(0, 100)]) == "━" * 10
