@@ -144,7 +144,8 @@ def _read(text: str, reading: str, numbers: bool, system: str) -> tuple[list[Spa
                 start -= 1
             spans.append((start, end, "?"))
         elif first == '"' or first == "`":
-            spans.append((start, end, '"' if _is_name(text, start, end, system) else "?"))
+            named = _is_name(text, start, end, system, spans)
+            spans.append((start, end, '"' if named else "?"))
         elif first in "-/#":
             if reading == _POSTGRESQL and first == "/" and "/*" in text[start + 2 : end]:
                 # A comment in a comment: where the outer one ends is not worth finding.
@@ -162,8 +163,11 @@ def _in_word(text: str, at: int) -> bool:
     return bool(before) and (before.isalnum() or before in "_$")
 
 
-def _is_name(text: str, start: int, end: int, system: str) -> bool:
-    """Whether what stands in double quotes or backticks is a name and not a literal."""
+def _is_name(text: str, start: int, end: int, system: str, before: list[Span]) -> bool:
+    """Whether what stands in double quotes or backticks is a name and not a literal.
+
+    ``before`` are the spans up to there.
+    """
     inner = text[start + 1 : end - 1]
     if (
         end - start < 3
@@ -181,21 +185,27 @@ def _is_name(text: str, start: int, end: int, system: str) -> bool:
         return True
     if system in ("mysql", "mariadb"):
         return False
-    before = text[max(0, start - 120) : start]
-    words = before.split()
+    code = _code_before(text, start, before)
+    words = code.split()
     if not words or words[-1].upper() not in ("FROM", "JOIN", "INTO", "UPDATE", "TABLE"):
         return False
     # TRIM(x FROM "literal") and its like.
-    opened = before.rfind("(")
-    return opened < before.rfind(")") or not _ends_in_function(before[:opened])
+    opened = code.rfind("(")
+    return opened < code.rfind(")") or not code[:opened].rstrip().upper().endswith(_TAKES_FROM)
 
 
-def _ends_in_function(before: str) -> bool:
-    return (
-        before.rstrip()
-        .upper()
-        .endswith(("TRIM", "SUBSTRING", "SUBSTR", "EXTRACT", "OVERLAY", "POSITION"))
-    )
+_TAKES_FROM = ("TRIM", "SUBSTRING", "SUBSTR", "EXTRACT", "OVERLAY", "POSITION")
+
+
+def _code_before(text: str, start: int, before: list[Span]) -> str:
+    """Some of the statement before ``start``, without literals, comments and quoted names."""
+    parts = []
+    end = start
+    for span in before[:-9:-1]:
+        parts.append(text[max(span[1], end - 200) : end])
+        end = span[0]
+    parts.append(text[max(0, end - 200) : end] if len(before) < 8 else "")
+    return " ".join(reversed(parts))
 
 
 def _union(readings: list[list[Span]]) -> list[Span]:

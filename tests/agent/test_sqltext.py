@@ -356,14 +356,15 @@ def test_no_statement_takes_long(query: str) -> None:
 
 PLANTED = "qZx" + "kWq" * 4
 # Where a literal stands in statements; the quotes come with it.
+TRIM = "SELECT TRIM(BOTH {} FROM {}) FROM t"
 TEMPLATES = [
+    TRIM,
     "SELECT a FROM t WHERE b = {} AND c = {}",
     "SELECT {}, a AS b FROM t",
     "INSERT INTO t (a, b) VALUES ({}, {}), ({}, 1)",
     "UPDATE t SET a = {}, b={} WHERE c IN ({}, {})",
     "DELETE FROM t WHERE a LIKE {} OR b BETWEEN {} AND {}",
     "CALL refresh({}, {})",
-    "SELECT TRIM(BOTH {} FROM {}) FROM t",
     "SELECT SUBSTRING({} FROM 2), a FROM t WHERE b={}",
     "LOAD DATA INFILE {} INTO TABLE t",
     "SET @x = {}",
@@ -410,7 +411,9 @@ def _postgresql(inner: str, quote: str) -> str:
     st.lists(st.sampled_from(["'", '"']), min_size=4, max_size=4),
     st.booleans(),
 )  # fmt: skip
-@example(TEMPLATES[0], ["\\\\'" + PLANTED] * 4, ("sqlite", _doubled), ["'"] * 4, False)
+@example(TRIM, ["(" + PLANTED] * 4, ("mysql", _mysql), ["'", '"'] * 2, False)
+@example(TRIM, [")" + PLANTED] * 4, ("mysql", _mysql), ["'", '"'] * 2, False)
+@example(TEMPLATES[1], ["\\\\'" + PLANTED] * 4, ("sqlite", _doubled), ["'"] * 4, False)
 def test_no_planted_literal_survives(
     template: str,
     inners: list[str],
@@ -439,8 +442,8 @@ def test_no_planted_literal_survives(
                 ["SELECT", "FROM", "JOIN", "INSERT", "INTO", "UPDATE", "SET", "DELETE", "WITH",
                  "AS", "(", ")", ",", ";", "'", '"', "`", "[", "]", "t", "a.b", "?", "%s", "--",
                  "/*", "*/", "$$", "\\", "CREATE", "TABLE", "BEGIN", "EXPLAIN", "CALL", "PRAGMA",
-                 "VALUES", "USING", "MERGE", "REPLACE", "1", "IN", "LOCK", "SHOW", "LOAD", "DATA", "FIND",
-                 "{", "identified by", "password", "key"]
+                 "VALUES", "USING", "MERGE", "REPLACE", "1", "IN", "LOCK", "SHOW", "LOAD", "DATA",
+                 "FIND", "{", "identified by", "password", "key"]
             ),
             st.text(max_size=5),
         ),
