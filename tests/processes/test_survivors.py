@@ -97,3 +97,14 @@ def test_what_others_left_behind_is_taken_in(
     assert subprocess.run([*runner, "-q", "true"], check=False).returncode == 0
     look.until(lambda: not [*home.joinpath("live").iterdir()])
     assert sorted(run.state for run in runs()) == ["lost", "ok"]
+
+
+def test_runner_inside_a_traced_job(runner: list[str], runs: Any, look: Any) -> None:
+    inner = [*runner, "-q", "--job", "inner", "true"]
+    code = f"import subprocess; raise SystemExit(subprocess.run({inner!r}).returncode)"
+    outer = [*runner, "-q", "--job", "outer", sys.executable, "-c", code]
+    assert subprocess.run(outer, check=False).returncode == 0
+    found = {run.job: run for run in runs()}
+    assert set(found) == {"inner", "outer"}
+    assert found["inner"].trace_id == found["outer"].trace_id
+    assert found["inner"].parent_id
