@@ -91,9 +91,12 @@ def switch_on() -> None:
 
     import atexit
 
-    from autotrace.agent import hooks
+    from autotrace.agent import callers, hooks
 
     _apply_capture()
+    # A checkout's lie outside the package, where they would pass for the user's own code.
+    for folder in hooks.folders():
+        callers.exclude(folder)
     hooks.install(config)
     # The first to be registered is the last to run: after all that the program does at its exit.
     atexit.register(_at_exit)
