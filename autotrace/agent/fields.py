@@ -35,8 +35,7 @@ CUT = "autotrace.cut"
 
 _KEYS = 512
 _PAIRS = 256
-_PREFIXES = 256
-_NAMES = 512
+_NAMES = 4_096
 _NAME_LIMIT = 128
 _INT_MAX = 2**63
 
@@ -160,9 +159,7 @@ def _flatten(
                 continue
             names = prefixes.get(path)
             if names is None:
-                if len(prefixes) >= _PREFIXES:
-                    prefixes.clear()
-                names = prefixes[path] = {}
+                names = prefixes[path] = _room(redact)
             ids: dict[str, Any] = {}
             kinds: dict[str, Any] = {}
             others: dict[str, Any] = {}
@@ -253,6 +250,15 @@ def _flatten(
         into[f"{prefix}.{CUT}" if prefix else CUT] = dropped
 
 
+def _room(redact: Redactor) -> dict[Any, tuple[str, int]]:
+    """Count one name or prefix more, and forget all of them when they are too many."""
+    if redact.remembered >= _NAMES:
+        redact.prefixes.clear()
+        redact.remembered = 0
+    redact.remembered += 1
+    return {}
+
+
 def _name(
     path: str, key: str, names: dict[Any, tuple[str, int]], redact: Redactor
 ) -> tuple[str, int]:
@@ -271,8 +277,7 @@ def _name(
         rank = _PLAIN
     known = (f"{path}.{clean}" if path else clean, rank)
     if len(key) <= _NAME_LIMIT:
-        if len(names) >= _NAMES:
-            names.clear()
+        _room(redact)
         names[key] = known
     return known
 

@@ -75,6 +75,7 @@ class Redactor:
         "_stems",
         "_wary",
         "prefixes",
+        "remembered",
     )
 
     def __init__(
@@ -99,6 +100,8 @@ class Redactor:
         self._names: dict[str, bool] = {}
         self.prefixes: dict[str, dict[Any, tuple[str, int]]] = {}
         """What ``fields`` knows of the names under a prefix, which depends on these settings."""
+        self.remembered = 0
+        """How many names that are, about."""
 
     def extended(self, keys: Iterable[str] = (), keep: Iterable[str] = ()) -> Redactor:
         """Another redactor with these names added: for what only one vendor calls a secret.
