@@ -35,10 +35,14 @@ def _event(sort: str, name: str, fields: dict[str, Any]) -> None:
         span.event(name, fields)
 
 
-@around("logging:Logger.callHandlers")
-def call_handlers(logger: Any, record: Any) -> Generator[None, Any, None]:
-    """Past level and filters: a record that the program wants to be seen."""
-    if record.levelno >= level:
+@around("logging:Filterer.filter")
+def log_filter(filterer: Any, record: Any) -> Generator[None, Any, None]:
+    """Past a logger's level and filters: a record that the program wants to be seen.
+
+    What follows, the handlers, is not wrapped: on wrong arguments logging prints a stack, ours within.
+    """
+    wanted = yield None
+    if wanted and record.levelno >= level and hasattr(filterer, "callHandlers"):
         from autotrace.agent.errors import exception_fields, type_name
         from autotrace.agent.switch import redactor
 
@@ -56,7 +60,6 @@ def call_handlers(logger: Any, record: Any) -> Generator[None, Any, None]:
         if record.exc_info and record.exc_info[1] is not None:
             fields.update(exception_fields(record.exc_info[1]))
         _event("log", "log", fields)
-    yield None
 
 
 @around("warnings:_showwarnmsg")
