@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What scripts/demo and scripts/test have in common: a place, an interpreter, environments, packages.
 # To be sourced by bash from a script that lies beside it.
 #
@@ -26,7 +27,8 @@ die() {
     exit 1
 }
 
-mkdir -p "$scratch/cache" "$scratch/log" 2>/dev/null && [ -w "$scratch/log" ] ||
+mkdir -p "$scratch/cache" "$scratch/log" 2>/dev/null || true
+[ -w "$scratch/log" ] ||
     die "cannot write to $scratch. It was probably made by another user: remove it, or give it to $(id -un)."
 
 # quietly NAME COMMAND…: runs it with its output in a log.
