@@ -95,8 +95,8 @@ def switch_on() -> None:
 
     _apply_capture()
     # A checkout's lie outside the package, where they would pass for the user's own code.
-    for folder in hooks.folders():
-        callers.exclude(folder)
+    for place in hooks.folders():
+        callers.exclude(place)
     hooks.install(config)
     # The first to be registered is the last to run: after all that the program does at its exit.
     atexit.register(_at_exit)
@@ -176,7 +176,9 @@ def open_journal() -> Writer:
     while True:
         try:
             return Writer(path, prefix, config.limits_journal_size)
-        except FileExistsError:  # an earlier program of this pid: exec, or the number came round again
+        except (
+            FileExistsError
+        ):  # an earlier program of this pid: exec, or the number came round again
             number += 1
             path = f"{name}.{number}.journal"
 
