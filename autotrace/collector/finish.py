@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from autotrace.collector import ending, processes, record
@@ -57,6 +58,15 @@ def collect(folder: RunFolder, sinks: Sequence[Sink]) -> tuple[Run, list[str]]:
         ]
     finally:
         lock.release()
+
+
+def journal_bytes(folder: RunFolder) -> int:
+    """Return how many bytes the run's journals take on the disk."""
+    total = 0
+    with os.scandir(folder.path) as entries:
+        for entry in entries:
+            total += entry.stat(follow_symlinks=False).st_blocks * 512
+    return total
 
 
 def so_far(folder: RunFolder) -> tuple[Run, list[Span]]:

@@ -59,6 +59,10 @@ NEEDED_AT_THE_END = (
 end is quick.
 """
 
+MOST_SUMMARISED_SPANS = 250_000
+MOST_SUMMARISED_BYTES = 32 << 20
+"""A summary holds all spans of a run at once, about 1 KB each; beyond this there is none."""
+
 
 class Options:
     """What was asked for; ``becomes`` is ``--exec``, ``job`` and ``config`` may be ""."""
@@ -471,13 +475,19 @@ class _Watch:
         quiet = self.options.quiet or self.config.quiet
         if not finish.is_over(self.folder):
             if not quiet:
-                self._summarise(*finish.so_far(self.folder))
+                if finish.journal_bytes(self.folder) > MOST_SUMMARISED_BYTES:
+                    self._refer(self.folder.run, "processes that it left still run")
+                else:
+                    self._summarise(*finish.so_far(self.folder))
             self._leave_to_companion()
             return
         with Store(home(os.environ)) as store:
             run, complaints = finish.collect(self.folder, [store])
             if not quiet and not complaints:
-                self._summarise(run, store.load(run.run).spans)
+                if run.spans > MOST_SUMMARISED_SPANS:
+                    self._refer(run.run, f"it has {run.spans:,} spans, too many to sum up here")
+                else:
+                    self._summarise(run, store.load(run.run).spans)
         if self.complaint:
             complaints.append(self.complaint)
         for complaint in complaints:
@@ -500,6 +510,9 @@ class _Watch:
         from autotrace.terminal.summary import print_summary
 
         print_summary(run, spans, sys.stderr)
+
+    def _refer(self, run: str, why: str) -> None:
+        say(f"the run is kept, and {why}; `autotrace show {run[:6]}` shows it")
 
     def _leave_to_companion(self) -> None:
         from autotrace.agent import companion

@@ -176,6 +176,17 @@ def test_summary_and_quiet(home: Path) -> None:
     assert len(runs(home)) == 4
 
 
+def test_no_summary_of_a_run_too_large_for_one(home: Path) -> None:
+    few = CODE.replace(
+        "sys.exit", "import autotrace.commands.run as r; r.MOST_SUMMARISED_SPANS = 0\nsys.exit"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-I", "-c", few, "true"], capture_output=True, text=True, check=True
+    )
+    (found,) = runs(home)
+    one_line(ended, "1 spans", f"autotrace show {found.run[:6]}")
+
+
 def test_job_name(home: Path, tmp_path: Path) -> None:
     script = tmp_path / "sync_job.py"
     script.write_text("pass\n")
