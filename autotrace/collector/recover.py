@@ -94,6 +94,7 @@ def recover(home: str, sinks: Sequence[Sink] | None = None) -> Recovered:
                 )
     finally:
         if own is not None:
+            done.messages += own.notes
             own.close()
     return done
 
@@ -102,8 +103,14 @@ def is_left_behind(folder: str) -> bool:
     """Tell whether nobody collects the run in a live folder and its processes are gone."""
     try:
         lock = _claim(folder)
-    except (OSError, JournalError):
+    except JournalError:
         return False
+    except OSError:
+        # Where its lock cannot be opened, nobody can be holding it either.
+        try:
+            return _is_abandoned(folder, 0)
+        except (OSError, JournalError):
+            return False
     if lock is None:
         return False
     lock.release()

@@ -8,7 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from tests.collector.live_folders import (
     a_simple_run,
     boot,
 )
+from tests.store.samples import NOBODY, a_run, in_child
 
 
 def ticks(pid: int) -> int:
@@ -211,6 +214,50 @@ def test_what_cannot_be_read_is_told_of_and_the_rest_goes_on(home: Path) -> None
     assert "other users may write to it" in done.messages[1]
     with Store(home) as store:
         assert [run.run for run in store.runs()] == ["000000000002"]
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that other users can reach, unlike pytest's own."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_run_left_behind_where_nothing_can_be_written(reachable: Path) -> None:
+    home = reachable / "home"
+    live = a_simple_run(home)
+    if os.geteuid() == 0:
+        os.chown(live.path, NOBODY, NOBODY)
+        for path in live.path.iterdir():
+            os.chown(path, NOBODY, NOBODY)
+        for folder in (home, home / "live"):
+            folder.chmod(0o755)
+    live.path.chmod(0o500)
+
+    def look() -> tuple[bool, str, int, list[str]]:
+        with Store(home) as store:
+            (run,) = store.runs()
+            spans = len(store.load(run.run).spans)
+            return is_left_behind(str(live.path)), run.state, spans, recover(str(home)).messages
+
+    try:
+        behind, state, spans, messages = in_child(look, user=NOBODY)
+    finally:
+        live.path.chmod(0o700)
+    assert (behind, state, spans) == (True, "ok", 4)
+    assert "Permission denied" in messages[0]
+
+
+def test_what_the_store_did_by_itself_is_told(home: Path) -> None:
+    with Store(home) as store:
+        store.write(a_run(), [])
+    (home / "catalog.db").write_bytes(b"nonsense" * 1000)
+    a_simple_run(home, "000000000001")
+    done = recover(str(home))
+    assert [run.run for run in done.runs] == ["000000000001"]
+    assert "set aside" in done.messages[0]
 
 
 def test_a_surprise_in_one_run_does_not_stop_a_command(
