@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autotrace.agent import around
-from autotrace.agent.http import Exchange, answered, body, exchange, http, safely
+from autotrace.agent.http import Exchange, answered, body, exchange, http
 
 request_span = http()
 
@@ -15,7 +15,11 @@ def send(client, request, **kwargs):
         return
     held = Exchange()
     try:
-        response = yield None
+        try:
+            response = yield None
+        except BaseException as error:
+            held.failed(error)
+            raise
         span = held.span
         if span is not None:
             body(
@@ -24,10 +28,6 @@ def send(client, request, **kwargs):
                 response.headers.get("content-type"),
                 response.__dict__.get("_content"),
             )
-    except BaseException as error:
-        if held.span is not None:
-            safely("httpx", held.span.fail, error)
-        raise
     finally:
         held.close()
 

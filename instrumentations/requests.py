@@ -8,7 +8,7 @@ by the instrumentation of urllib3.
 from __future__ import annotations
 
 from autotrace.agent import around
-from autotrace.agent.http import Exchange, answered, body, exchange, http, safely
+from autotrace.agent.http import Exchange, answered, body, exchange, http
 
 request_span = http()
 
@@ -34,16 +34,16 @@ def send(session, request, **kwargs):
     held = Exchange()
     try:
         begin(held, request)
-        response = yield None
+        try:
+            response = yield None
+        except BaseException as error:
+            held.failed(error)
+            raise
         span = held.span
         if span is not None:
             if not held.count:  # an adapter that is not requests' own
                 answered(span, response.status_code)
             body(span, "response", response.headers.get("content-type"), response._content)
-    except BaseException as error:
-        if held.span is not None:
-            safely("requests", held.span.fail, error)
-        raise
     finally:
         held.close()
 

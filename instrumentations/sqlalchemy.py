@@ -31,7 +31,9 @@ def statement(dialect, query, parameters, context):
     """A span for a statement of a driver that has no instrumentation of its own."""
     make = statements.get(dialect.name)
     if make is None:
-        make = statements[dialect.name] = sql(SYSTEMS.get(dialect.name, dialect.name), scope="sqlalchemy")
+        make = statements[dialect.name] = sql(
+            SYSTEMS.get(dialect.name, dialect.name), scope="sqlalchemy"
+        )
     url = context.engine.url if context is not None else None
     place = (None, None, None) if url is None else (url.host, url.port, url.database)
     return make(query, place, parameters, 3)

@@ -162,7 +162,7 @@ def cursor_class(base):
                 error.__traceback__ = error.__traceback__.tb_next
                 raise
 
-        def __del__(self, getattr=getattr, leave=leave):
+        def __del__(self, leave=leave):
             if getattr(self, "_at_span", None) is not None:
                 try:
                     leave(self)

@@ -148,7 +148,10 @@ def begin(method, url, params, key, version, account, context, idempotency_key):
     if query:
         params = {**from_query(query), **params} if isinstance(params, dict) else from_query(query)
     if params:
-        if operation.name == "stripe.payment_intents.create" and params.get("confirm") in (True, "true"):
+        if operation.name == "stripe.payment_intents.create" and params.get("confirm") in (
+            True,
+            "true",
+        ):
             span["autotrace.effect"] = "charge"
         stripe.request(span, by_id(params), *names(operation))
     return span, operation

@@ -12,8 +12,9 @@ from autotrace.agent.tracer import Site, Span, fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
-    from typing import Any, Callable, TypeVar
+    from typing import Any, TypeVar
 
     Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -22,7 +23,7 @@ NAMES = 1000
 """Names of spans that are remembered; spans of further names are written all the same."""
 
 
-class span:
+class span:  # noqa: N801 - it is used like a function
     """A span around a block or a function of the user's own.
 
     As a context manager:
@@ -159,7 +160,9 @@ class CurrentSpan:
             from autotrace.agent.switch import redactor
 
             redact = redactor()
-            self._span.event(str(name), {key: redact.value(key, value) for key, value in fields.items()})
+            self._span.event(
+                str(name), {key: redact.value(key, value) for key, value in fields.items()}
+            )
         except Exception as error:
             fault("autotrace.add_event", error)
 

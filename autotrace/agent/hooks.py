@@ -35,7 +35,7 @@ def folders() -> list[str]:
 
 def available() -> list[str]:
     """The modules that there is an instrumentation for, by name."""
-    names = set()
+    names: set[str] = set()
     for folder in folders():
         try:
             entries = os.listdir(folder)
@@ -153,10 +153,11 @@ def install(config: Config) -> Finder:
     for name, source in third_party().items():
         if config.traces(name):
             finder.waiting[name] = source
-    import autotrace.agent.records  # registers the hooks of `warnings`, `logging` and `threading`
+    # Registers the hooks of `warnings`, `logging` and `threading`.
+    import autotrace.agent.records  # noqa: F401
 
     tracer.several_threads = "threading" in sys.modules
-    sys.meta_path.insert(0, finder)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, finder)
     for name in list(finder.waiting):
         if name in sys.modules:
             finder.load(name)

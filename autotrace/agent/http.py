@@ -13,11 +13,12 @@ from time import monotonic_ns
 from autotrace.agent import callers
 from autotrace.agent.callers import code_fields, is_own
 from autotrace.agent.kinds import scope_of
-from autotrace.agent.tracer import SITES, Site, Span, current, fault
+from autotrace.agent.tracer import SITES, Site, Span, current
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from collections.abc import Callable
+    from typing import Any
 
 METHODS = frozenset(
     ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE")
@@ -198,6 +199,11 @@ class Exchange:
         if span is not None:
             span.end()
 
+    def failed(self, error: BaseException) -> None:
+        """The program's call raised."""
+        if self.span is not None:
+            self.span.fail(error)
+
     def close(self) -> None:
         """The program's call returns."""
         self.finish()
@@ -239,11 +245,3 @@ class Attempts:
         span.restart(
             ended, {"url.full": redacted_url(url), "http.request.resend_count": self.resent}
         )
-
-
-def safely(place: str, function: Callable[..., None], *arguments: Any) -> None:
-    """Call a function of ours whose failure must not end an attempt."""
-    try:
-        function(*arguments)
-    except Exception as error:
-        fault(place, error)

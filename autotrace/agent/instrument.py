@@ -24,8 +24,9 @@ from autotrace.journal.format import STATUS_MASK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
     from types import CodeType
-    from typing import Any, Callable, Generator
+    from typing import Any
 
     Hook = Callable[..., "Generator[Span | None, Any, None]"]
 

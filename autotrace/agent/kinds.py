@@ -19,7 +19,8 @@ from autotrace.agent.tracer import SITES, Site, Span, current
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from collections.abc import Callable
+    from typing import Any
 
     Place = tuple[Any, ...]
 
@@ -55,11 +56,10 @@ def describe(query: str, parameterised: bool) -> tuple[str, str, str, str]:
 def sql(system: str, suppress: str = "", scope: str = "") -> Callable[..., Span]:
     """Make the function that makes a span for a statement.
 
-    `system` is a `db.system.name` (`mysql`, `sqlite`, `postgresql`); `suppress` what such a span says all of (see
-    `suppressed`). The function takes the statement (str or
-    bytes), where it goes: `(address, port, namespace)` with None for what there is not, the
-    parameters that are passed beside it (True for those of a batch), and how many frames above its caller the search for the user's code begins; it
-    returns an unstarted `Span`.
+    `system` is a `db.system.name` (`mysql`, `sqlite`, `postgresql`); `suppress` is what such a span says all of
+    (see `suppressed`). The function takes the statement (str or bytes), where it goes (`(address, port,
+    namespace)`, with None for what there is not), the parameters that are passed beside it (True for those of a
+    batch), and how many frames above it the search for the user's own code begins. It returns an unstarted `Span`.
     """
     scope = scope or scope_of()
     # By caller first: programs have few places, each with few statements.
@@ -100,7 +100,8 @@ def sql(system: str, suppress: str = "", scope: str = "") -> Callable[..., Span]
         raw = as_text(query)
         text, summary, operation, collection = describe(raw, parameterised)
         name = summary or operation or system
-        site = by_text.get((text, place, *here))
+        known = (text, place, *here)
+        site = by_text.get(known)
         if site is None:
             fields = {"db.system.name": system}
             address, port, namespace = place
@@ -121,16 +122,19 @@ def sql(system: str, suppress: str = "", scope: str = "") -> Callable[..., Span]
                 # Beyond the limit a span says it all itself, under one site.
                 bare = by_text.get(())
                 if bare is None:
-                    bare = by_text[()] = Site(system, "client", scope, {"db.system.name": system}, suppress)
+                    bare = by_text[()] = Site(
+                        system, "client", scope, {"db.system.name": system}, suppress
+                    )
                 fields["autotrace.name"] = name
                 return Span(bare, fields)
             # The code object is kept since its id is part of the key.
             keep = None if frame is None else frame.f_code
-            site = by_text[(text, place, *here)] = Site(name, "client", scope, fields, suppress, keep)
+            site = by_text[known] = Site(name, "client", scope, fields, suppress, keep)
         if raw is query and len(raw) <= STATEMENT_CHARACTERS:
             if len(sites) >= 2 * SITES:
                 sites.clear()
-            sites[(query, place, parameterised, *here)] = site
+            asked = (query, place, parameterised, *here)
+            sites[asked] = site
         return Span(site)
 
     return statement
@@ -183,7 +187,9 @@ def as_text(query: Any) -> str:
     return f"<{type(query).__name__}>"
 
 
-def plain(name: str, kind: str = "internal", suppress: str = "", **fields: Any) -> Callable[..., Span]:
+def plain(
+    name: str, kind: str = "internal", suppress: str = "", **fields: Any
+) -> Callable[..., Span]:
     """Make the function that makes spans of one fixed name, by place of call.
 
     The function takes fields that differ from call to call (a dict or None), and returns an unstarted `Span`.

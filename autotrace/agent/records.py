@@ -9,7 +9,8 @@ from autotrace.agent.instrument import around
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Generator
+    from collections.abc import Generator
+    from typing import Any
 
 level = 30
 """Log records from this level on are kept (30 is `logging.WARNING`); set from the configuration."""
@@ -66,7 +67,10 @@ def log_filter(filterer: Any, record: Any) -> Generator[None, Any, None]:
 def show_warning(msg: Any) -> Generator[None, Any, None]:
     """Past the filters: a warning that is about to be shown, unless somebody collects it."""
     warnings = sys.modules["warnings"]
-    if warnings_wanted and getattr(warnings._showwarnmsg_impl, "__name__", "") == "_showwarnmsg_impl":
+    if (
+        warnings_wanted
+        and getattr(warnings._showwarnmsg_impl, "__name__", "") == "_showwarnmsg_impl"
+    ):
         from autotrace.agent.switch import redactor
 
         text = redactor().text(str(msg.message)[: 4 * MESSAGE_CHARACTERS])

@@ -106,10 +106,14 @@ class Redactor:
     def extended(self, keys: Iterable[str] = (), keep: Iterable[str] = ()) -> Redactor:
         """Another redactor with these names added: for what only one vendor calls a secret.
 
-        ``keys`` and ``keep`` are as for the class. Make it once and keep it.
+        ``keys`` and ``keep`` are as for the class, but ``keys`` are looked for among fields and not
+        in free text, where a vendor's names (``number``, ``url``) are ordinary words. Make it once
+        and keep it.
         """
         more, patterns, spared, emails, headers = self._options
-        return Redactor(more + _strings(keys), patterns, spared + _strings(keep), emails, headers)
+        made = Redactor(more + _strings(keys), patterns, spared + _strings(keep), emails, headers)
+        made._stems, made._wary = self._stems, self._wary
+        return made
 
     def secret_key(self, name: object) -> bool:
         """Whether a field of this name holds a secret.

@@ -34,7 +34,7 @@ def redact_command(arguments: list[str], redactor: Redactor | None = None) -> li
             secret_follows = False
             continue
         secret_follows = False
-        option, equals, value = argument.partition("=")
+        option, equals, _ = argument.partition("=")
         if option.startswith("-") and redact.secret_key(option.lstrip("-")):
             if equals:
                 result[index] = f"{option}=[redacted]"

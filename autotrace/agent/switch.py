@@ -127,7 +127,7 @@ def _working_directory() -> str:
 
 
 def incoming(traceparent: str) -> tuple[str, str]:
-    """Trace id and parent span id of a W3C `traceparent` (https://www.w3.org/TR/trace-context/), "" where it is not one."""
+    """Trace id and parent span id of a `traceparent` (https://www.w3.org/TR/trace-context/), "" where it is none."""
     parts = traceparent.strip().split("-")
     if len(parts) < 4 or len(parts[0]) != 2 or parts[0] == "ff" or len(parts[3]) != 2:
         return "", ""

@@ -271,7 +271,10 @@ class Span:
                 return
         else:
             tail = tail_of(self.fields)
-            body = _end_pack(END_BYTES + len(tail), END, self.status, self.count, self.seq, duration) + tail
+            body = (
+                _end_pack(END_BYTES + len(tail), END, self.status, self.count, self.seq, duration)
+                + tail
+            )
         _writer.append(body)
 
     def restart(self, ended: int, fields: Fields) -> None:
@@ -280,7 +283,9 @@ class Span:
             return
         tail = tail_of(self.fields) if self.fields else b""
         _writer.append(
-            _end_pack(END_BYTES + len(tail), END, self.status, self.count, self.seq, ended - self.start)
+            _end_pack(
+                END_BYTES + len(tail), END, self.status, self.count, self.seq, ended - self.start
+            )
             + tail
         )
         self.status = self.count = self.error = 0

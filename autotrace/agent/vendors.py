@@ -249,15 +249,34 @@ def api(
     )
 
 
+class _Settings:
+    """What the configuration says of one vendor's payloads: it does not change in a process."""
+
+    __slots__ = ("attributes", "depth", "flatten", "levels", "size")
+
+    def __init__(self, scope: str) -> None:
+        from autotrace.agent.fields import flatten
+        from autotrace.agent.switch import config
+
+        self.flatten = flatten
+        self.levels = config.capture(scope)
+        self.attributes = config.limits_payload_attributes
+        self.depth = config.limits_payload_depth
+        self.size = config.limits_payload_size
+
+
 class Api:
     """One vendor's API; see `api`. What is told after a call may be told of no span."""
 
     __slots__ = (
         "_error_headers",
         "_headers",
+        "_known",
         "_named",
+        "_params",
         "_paths",
         "_redactors",
+        "_response",
         "_scope",
         "_secrets",
         "_vendor",
@@ -273,7 +292,10 @@ class Api:
         error_headers: tuple[tuple[str, str], ...],
     ) -> None:
         self._vendor = vendor
+        self._params = f"{vendor}.params"
+        self._response = f"{vendor}.response"
         self._scope = scope
+        self._known: _Settings | None = None
         self._paths = paths
         self._secrets = secrets
         self._headers = headers
@@ -309,6 +331,12 @@ class Api:
             fields,
         )
 
+    def _settings(self) -> _Settings:
+        known = self._known
+        if known is None:
+            known = self._known = _Settings(self._scope)
+        return known
+
     def redactor(self, secrets: tuple[str, ...] = (), keep: tuple[str, ...] = ()) -> Redactor:
         """What finds this vendor's secrets; `secrets` and `keep` are names for some operations."""
         known = self._redactors.get((secrets, keep))
@@ -330,14 +358,11 @@ class Api:
 
         `payload` is looked into as `fields.flatten` does: files and generators are not read.
         """
-        if payload:
-            from autotrace.agent.switch import config
-
-            level = config.capture(self._scope)[0]
-            if level != "none":
-                self._keep(span, f"{self._vendor}.params", payload, secrets, keep)
-                if level == "full":
-                    self._keep_whole(span, f"{self._vendor}.request.body", payload, secrets, keep)
+        level = self._settings().levels[0]
+        if payload and level != "none":
+            self._keep(span, self._params, payload, secrets, keep)
+            if level == "full":
+                self._keep_whole(span, f"{self._vendor}.request.body", payload, secrets, keep)
 
     def response(
         self,
@@ -353,14 +378,13 @@ class Api:
         """
         if span is None:
             return
-        from autotrace.agent.switch import config
-
         if size:
             span["http.response.body.size"] = size
-        level = config.capture(self._scope)[1]
-        if level == "none" or size > config.limits_payload_size:
+        settings = self._settings()
+        level = settings.levels[1]
+        if level == "none" or size > settings.size:
             return
-        self._keep(span, f"{self._vendor}.response", payload, secrets, keep)
+        self._keep(span, self._response, payload, secrets, keep)
         if level == "full":
             self._keep_whole(span, f"{self._vendor}.response.body", payload, secrets, keep)
 
@@ -375,9 +399,8 @@ class Api:
             span[f"{self._vendor}.list.has_more"] = more
         if size:
             span["http.response.body.size"] = size
-        from autotrace.agent.switch import config
-
-        level = config.capture(self._scope)[1]
+        settings = self._settings()
+        level = settings.levels[1]
         if not ids or level == "none":
             return
         found = [item.get("id") for item in items[:IDS] if isinstance(item, dict)]
@@ -385,7 +408,7 @@ class Api:
         if kept:
             text = self.redactor().text
             span[f"{self._vendor}.list.ids"] = [text(each, 256) for each in kept]
-        if level == "full" and size <= config.limits_payload_size:
+        if level == "full" and size <= settings.size:
             self._keep_whole(span, f"{self._vendor}.response.body", items, (), ())
 
     def answered(self, span: Span | None, status: Any, headers: Any, failed: bool = False) -> None:
@@ -395,11 +418,9 @@ class Api:
         if isinstance(status, int):
             span["http.response.status_code"] = int(status)
         if headers is not None:
-            for name, field in self._headers:
-                self._header(span, headers, name, field)
+            self._keep_headers(span, headers, self._headers)
             if failed:
-                for name, field in self._error_headers:
-                    self._header(span, headers, name, field)
+                self._keep_headers(span, headers, self._error_headers)
         attempts = span.note
         if type(attempts) is int and attempts > 1:
             span["http.request.resend_count"] = attempts - 1
@@ -416,14 +437,16 @@ class Api:
             elif type(value) is int or type(value) is bool:
                 span[f"{self._vendor}.error.{name}"] = value
 
-    def _header(self, span: Span, headers: Any, name: str, field: str) -> None:
-        value = headers.get(name)
-        if value is None and type(headers) is dict:
-            value = headers.get(name.lower())
-        if type(value) is bytes:
-            value = value.decode("latin-1")
-        if type(value) is str and value:
-            span[field] = self.redactor().text(value, 256)
+    def _keep_headers(self, span: Span, headers: Any, wanted: tuple[tuple[str, str], ...]) -> None:
+        redact = self.redactor().text
+        get = headers.get
+        plain = type(headers) is dict
+        for name, field in wanted:
+            value = get(name)
+            if value is None and plain:  # the others know no case
+                value = get(name.lower())
+            if type(value) is str and value:
+                span[field] = redact(value, 256)
 
     def _keep(
         self,
@@ -433,16 +456,14 @@ class Api:
         secrets: tuple[str, ...],
         keep: tuple[str, ...],
     ) -> None:
-        from autotrace.agent import fields
-        from autotrace.agent.switch import config
-
+        settings = self._settings()
         found: dict[str, Any] = {}
-        fields.flatten(
+        settings.flatten(
             prefix,
             payload,
             found,
-            config.limits_payload_attributes,
-            config.limits_payload_depth,
+            settings.attributes,
+            settings.depth,
             self.redactor(secrets, keep),
         )
         span.update(found)
@@ -453,11 +474,9 @@ class Api:
         """The whole payload as JSON, without its secrets."""
         from json import dumps
 
-        from autotrace.agent.switch import config
-
         left = [NODES]
         text = dumps(_whole("", payload, self.redactor(secrets, keep), DEPTH, left))
-        if len(text) <= config.limits_payload_size and left[0] > 0:
+        if len(text) <= self._settings().size and left[0] > 0:
             span[field] = text
 
 

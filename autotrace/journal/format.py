@@ -8,25 +8,27 @@ u64 each, at the offsets below. The rest is zero.
 Record: u32 length of the whole record (0: nothing here yet) | u8 kind | u8 flags | u16 n | … | u32 crc32 of all
 that precedes it. A record never spans two segments: PAD fills a segment's rest, a rest of under 12 bytes stays zero.
 
-| kind    | n      | after it                                                        | tail (marshal version 2) |
-| ------- | ------ | --------------------------------------------------------------- | ------------------------ |
-| START   | thread | u32 site, u32 seq, u32 parent seq, i64 start                    | fields, or nothing       |
-| END     | count  | u32 seq, i64 duration                                           | fields, or nothing       |
-| UPDATE  | 0      | u32 seq                                                         | fields                   |
-| ROWS    | 0      | u32 seq, i64 rows                                               |                          |
-| EVENT   | 0      | u32 seq, i64 time                                               | (name, fields)           |
-| SITE    | 0      | u32 site                                                        | (name, kind, scope, constant fields) |
-| THREAD  | thread |                                                                 | (ident, native id, name) |
-| PROCESS, RUN, RESULT, EXIT | 0 |                                                   | a dict                   |
-| FAULT   | 0      |                                                                 | (place, text)            |
-| PAD     | 0      |                                                                 |                          |
+| kind    | n      | after it                                | tail (marshal version 2) |
+| ------- | ------ | --------------------------------------- | ------------------------ |
+| START   | thread | u32 site, u32 seq, u32 parent seq, i64 start | fields, or nothing |
+| END     | count  | u32 seq, i64 duration                   | fields, or nothing |
+| UPDATE  | 0      | u32 seq                                 | fields |
+| ROWS    | 0      | u32 seq, i64 rows                       |  |
+| EVENT   | 0      | u32 seq, i64 time                       | (name, fields) |
+| SITE    | 0      | u32 site                                | (name, kind, scope, constant fields) |
+| THREAD  | thread |                                         | (ident, native id, name) |
+| PROCESS, RUN, RESULT, EXIT | 0      |                                         | a dict |
+| FAULT   | 0      |                                         | (place, text) |
+| PAD     | 0      |                                         |  |
 
-ROWS says how many rows of a statement's result were fetched (`db.response.returned_rows`), after its span's end.
-Two names among the fields are reserved: `autotrace.name` is the span's name instead of its site's, and
-`autotrace.status_message` is the status's message. END's flags are the status (0 unset, 1 ok, 2 error) and
-what `count` counts: 4 rows returned, 8 rows affected, neither: nothing. ``seq`` numbers the spans of a process from 1; 0 is the process
-itself. A span's id is ``prefix << 32 | seq``. Times are CLOCK_MONOTONIC in nanoseconds: it is the same for all
-processes of a machine and never stepped; PROCESS and RUN carry ``wall`` and ``mono``, read together.
+ROWS says how many rows of a statement's result were fetched (`db.response.returned_rows`), after its span's end. Two
+names among the fields are reserved: `autotrace.name` is the span's name instead of its site's, and
+`autotrace.status_message` is the status's message.
+
+END's flags are the status (0 unset, 1 ok, 2 error) and what `count` counts: 4 rows returned, 8 rows affected, neither:
+nothing. ``seq`` numbers the spans of a process from 1; 0 is the process itself. A span's id is ``prefix << 32 | seq``.
+Times are CLOCK_MONOTONIC in nanoseconds: it is the same for all processes of a machine and never stepped; PROCESS and
+RUN carry ``wall`` and ``mono``, read together.
 
 `marshal` is the fastest of the built-in encodings and, in version 2, the same in every supported Python. It must
 never be fed what another user could have written: the reader checks owner and mode first.

@@ -227,7 +227,11 @@ class Journal:
             if isinstance(value, dict):
                 return stop, (kind, value)
             return stop, ()
-        except (ValueError, EOFError, TypeError):  # a checksum that fits by chance, or a writer's fault
+        except (
+            ValueError,
+            EOFError,
+            TypeError,
+        ):  # a checksum that fits by chance, or a writer's fault
             return at, None
 
 

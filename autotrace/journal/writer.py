@@ -11,7 +11,7 @@ is torn, and a process that is killed leaves no hole before a later record. Only
 File descriptors: a program may close all of them (daemons do) and open its own under the same numbers. So the
 writer's descriptor is checked by device and inode before each use. Before Python 3.13 a mapping also holds a
 duplicate which it closes when it dies: mappings are therefore kept until the interpreter's last breath, after
-all files of the program are flushed and closed, and the pages of finished segments are given back with `madvise` instead.
+all files of the program are flushed and closed, and the pages of finished segments are given back with `madvise`.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ from autotrace.journal.format import (
     UPDATE,
     VERSION,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 FIRST_WINDOW_SEGMENTS = 16
 """Segments that the first mapping covers; each further one covers twice as many as the one before."""
@@ -151,7 +155,7 @@ class Writer:
                 break
         return False
 
-    def value(self, kind: int, value: object, n: int = 0) -> bool:
+    def value(self, kind: int, value: Any, n: int = 0) -> bool:
         """Add a record of `kind` whose tail is `value` (what marshal takes) and that has no other part."""
         tail = dumps(value, MARSHAL_VERSION)
         head = RECORD_HEAD.pack(RECORD_HEAD.size + len(tail) + 4, kind, 0, n)
@@ -160,9 +164,7 @@ class Writer:
     def site(self, number: int, value: tuple[str, str, str, dict[str, object]]) -> bool:
         """Add a SITE record: (name, kind, scope, constant fields) under `number`."""
         tail = dumps(value, MARSHAL_VERSION)
-        return self.append(
-            SEQ_HEAD.pack(SEQ_HEAD.size + len(tail) + 4, SITE, 0, 0, number) + tail
-        )
+        return self.append(SEQ_HEAD.pack(SEQ_HEAD.size + len(tail) + 4, SITE, 0, 0, number) + tail)
 
     def update(self, seq: int, fields: dict[str, object]) -> bool:
         """Add an UPDATE record: fields of span `seq` that came to be known after its end."""
@@ -286,7 +288,7 @@ class Writer:
 
 def _immortalise(windows: list[mmap]) -> None:
     # Fork handlers are among the last things that an interpreter lets go of.
-    os.register_at_fork(after_in_child=lambda _windows=windows: None)  # type: ignore[misc]
+    os.register_at_fork(after_in_child=lambda _windows=windows: None)
 
 
 def _map_shared(fd: int, size: int, offset: int) -> mmap:

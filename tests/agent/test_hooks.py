@@ -87,7 +87,9 @@ print(json.dumps(found))
 
 
 def test_modules_that_are_never_imported_cost_nothing(trace: Any) -> None:
-    traced = trace("import sys\nprint([name for name in sys.modules if 'instrumentations' in name])")
+    traced = trace(
+        "import sys\nprint([name for name in sys.modules if 'instrumentations' in name])"
+    )
     assert traced.stdout.strip() == "[]"
 
 

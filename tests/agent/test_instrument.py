@@ -10,10 +10,10 @@ import sys
 import traceback
 import types
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from autotrace.agent import instrument, tracer
 from autotrace.agent.instrument import wrap
 
@@ -37,11 +37,11 @@ class Recorder:
 
 
 @pytest.fixture(autouse=True)
-def faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, BaseException]]]:
+def faults(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, BaseException]]:
     found: list[tuple[str, BaseException]] = []
     monkeypatch.setattr(tracer, "_on", True)
     monkeypatch.setattr(instrument, "fault", lambda place, error: found.append((place, error)))
-    yield found
+    return found
 
 
 def plain_hook(span: Any) -> Any:
@@ -51,7 +51,9 @@ def plain_hook(span: Any) -> Any:
     return hook
 
 
-def documented(a: int, b: str = "x", /, c: float = 1.5, *more: int, d: bool = True, **rest: str) -> str:
+def documented(
+    a: int, b: str = "x", /, c: float = 1.5, *more: int, d: bool = True, **rest: str
+) -> str:
     """What it does."""
     return f"{a} {b} {c} {more} {d} {rest}"
 
@@ -65,7 +67,7 @@ SHAPES = [
     lambda **kwargs: kwargs,
     lambda *, a, b=1: (a, b),
     lambda a, *args, b, c=4, **kwargs: (a, args, b, c, kwargs),
-    lambda a=[], *, b={}: (a, b),  # noqa: B006
+    lambda a=[], *, b={}: (a, b),
     documented,
 ]
 
@@ -141,7 +143,7 @@ def test_an_exception_passes_as_it_was_and_ends_the_span() -> None:
     def fails() -> None:
         raise error
 
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="no") as caught:
         wrap(fails, plain_hook(span), "test")()
     assert caught.value is error
     assert error.__cause__ is cause
@@ -154,7 +156,10 @@ def frames(call: Any) -> list[str]:
         call()
     except Exception as error:
         found = traceback.extract_tb(error.__traceback__)
-        if sys.version_info < (3, 11):  # there a raise brings back the traceback that the handler came by
+        if sys.version_info < (
+            3,
+            11,
+        ):  # there a raise brings back the traceback that the handler came by
             found = [frame for frame in found if not frame.filename.startswith("<autotrace ")]
         return [frame.name for frame in found]
     raise AssertionError("nothing was raised")
@@ -273,7 +278,7 @@ def test_coroutine_functions_stay_such() -> None:
     assert inspect.iscoroutinefunction(wrapped)
     assert asyncio.run(wrapped(3)) == 3
     assert span.did == ["begin", "call", "end"]
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="no"):
         asyncio.run(wrapped(-1))
 
 

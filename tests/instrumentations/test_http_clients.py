@@ -24,7 +24,11 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         path = self.path.partition("?")[0]
         type(self).seen.append(f"{self.command} {path}")
-        status, more, answer = 200, {}, {"id": "obj_1", "status": "active", "api_key": "sk_live_51HsecretHsecret"}
+        status, more, answer = (
+            200,
+            {},
+            {"id": "obj_1", "status": "active", "api_key": "sk_live_51HsecretHsecret"},
+        )
         if path == "/redirect":
             status, more = 302, {"Location": "/landing"}
         elif path == "/digest" and "Authorization" not in self.headers:
@@ -51,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_PURGE = answer  # noqa: N815
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         pass
 
 
@@ -85,7 +89,9 @@ def attempts(traced: Any, *scopes: str) -> list[str]:
         if span.scope in ("requests", "urllib3", "httpx"):
             assert not scopes or span.scope in scopes, span
             path = "/" + span.fields["url.full"].partition("://")[2].partition("/")[2]
-            method = span.fields.get("http.request.method_original", span.fields["http.request.method"])
+            method = span.fields.get(
+                "http.request.method_original", span.fields["http.request.method"]
+            )
             found.append(f"{method} {path.partition('?')[0]}")
     return found
 
@@ -246,8 +252,16 @@ def test_a_retry_names_why_and_says_which_it_is(trace: Any, server: Server) -> N
         f"session.get('{server.url}/flaky')\n"
     )
     first, second, third = traced.of("requests")
-    assert [s.fields["http.response.status_code"] for s in (first, second, third)] == [503, 503, 200]
-    assert [s.fields.get("http.request.resend_count") for s in (first, second, third)] == [None, 1, 2]
+    assert [s.fields["http.response.status_code"] for s in (first, second, third)] == [
+        503,
+        503,
+        200,
+    ]
+    assert [s.fields.get("http.request.resend_count") for s in (first, second, third)] == [
+        None,
+        1,
+        2,
+    ]
     assert [s.status for s in (first, second, third)] == ["error", "error", "unset"]
     # The pause between two attempts belongs to neither.
     assert third.start - (second.start + second.duration) > 100_000_000
@@ -301,7 +315,9 @@ print(response._content, response.raw.tell())
 @pytest.mark.parametrize("level", ["none", "fields"])
 def test_capture_levels_and_ignored_hosts(level: str, trace: Any, server: Server) -> None:
     pytest.importorskip("requests")
-    code = f"import requests\nrequests.post('{server.url}/echo', json={{'email': 'a@example.com'}})\n"
+    code = (
+        f"import requests\nrequests.post('{server.url}/echo', json={{'email': 'a@example.com'}})\n"
+    )
     traced = trace(code, config=f'[capture.requests]\nrequest = "{level}"\n')
     [span] = traced.of("requests")
     assert ("http.request.body.email" in span.fields) == (level == "fields")

@@ -29,7 +29,8 @@ db.commit()
 
 def test_fields_of_statements(setup: str, mariadb: str, trace: Any) -> None:
     traced = trace(
-        setup + "def find(plan):\n    cursor.execute('SELECT * FROM trials WHERE plan = %s', (plan,))\n"
+        setup
+        + "def find(plan):\n    cursor.execute('SELECT * FROM trials WHERE plan = %s', (plan,))\n"
         "    return cursor.fetchall()\nassert len(find('pro')) == 20\n"
     )
     assert traced.returncode == 0, traced.stderr

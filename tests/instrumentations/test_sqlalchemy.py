@@ -49,14 +49,20 @@ def selects(traced: Any) -> list[Any]:
 def check(traced: Any) -> None:
     assert traced.returncode == 0, traced.stderr
     assert traced.stdout.splitlines()[0] == "[12, 12, 12]"
-    of_tables = [s for s in selects(traced) if s.fields.get("db.collection.name") in ("users", "invoices")]
+    of_tables = [
+        s for s in selects(traced) if s.fields.get("db.collection.name") in ("users", "invoices")
+    ]
     assert len(of_tables) == int(traced.stdout.splitlines()[1]) == 5
     users, *lazy, count = of_tables
     assert users.fields["sqlalchemy.entity"] == "User"
     assert users.fields["db.response.returned_rows"] == 3
     assert [span.fields["sqlalchemy.entity"] for span in lazy] == ["Invoice"] * 3
     assert [span.fields["sqlalchemy.lazy_load"] for span in lazy] == ["User.invoices"] * 3
-    assert {span.fields["code.function.name"] for span in lazy} <= {"total", "<genexpr>", "total.<locals>.<genexpr>"}
+    assert {span.fields["code.function.name"] for span in lazy} <= {
+        "total",
+        "<genexpr>",
+        "total.<locals>.<genexpr>",
+    }
     assert "sqlalchemy.entity" not in count.fields
     [flush] = traced.named("sqlalchemy.flush")
     assert flush.fields["sqlalchemy.flush.new"] == 9
@@ -78,7 +84,7 @@ def test_over_a_driver_that_is_switched_off_the_span_is_made_here(trace: Any) ->
     )
     assert traced.returncode == 0, traced.stderr
     assert {span.scope for span in traced.spans} == {"sqlalchemy"}
-    users, *lazy, count = [
+    users, *lazy, _ = [
         s for s in selects(traced) if s.fields.get("db.collection.name") in ("users", "invoices")
     ]
     assert users.name == "SELECT users"

@@ -26,7 +26,8 @@ def statements(traced: Any) -> list[tuple[str, Any]]:
 
 def test_fields_of_a_statement(trace: Any) -> None:
     traced = trace(
-        SETUP + "def find(plan):\n    return db.execute('SELECT * FROM trials WHERE plan = ?', (plan,)).fetchall()\n"
+        SETUP
+        + "def find(plan):\n    return db.execute('SELECT * FROM trials WHERE plan = ?', (plan,)).fetchall()\n"
         "find('pro')\n"
     )
     connect, create, insert, commit, select = traced.of("sqlite3")
@@ -153,7 +154,9 @@ def test_an_error_is_noted_and_passes_as_it_was(trace: Any) -> None:
     name, fields = failed[0].events[0]
     assert name == "exception"
     assert fields["exception.message"] == "no such table: nowhere"
-    assert "in ask" not in fields["exception.stacktrace"] or "job.py" in fields["exception.stacktrace"]
+    assert (
+        "in ask" not in fields["exception.stacktrace"] or "job.py" in fields["exception.stacktrace"]
+    )
     assert traced.exit["exception"] == "sqlite3.OperationalError"
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from autotrace.journal import format as f
 from autotrace.journal.reader import Journal, JournalError, read
 from autotrace.journal.writer import Writer
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 LIMIT = 64 << 20
 
@@ -46,9 +47,7 @@ def end(writer: Writer, status: int, seq: int, duration: int, more: Any) -> bool
 
 
 records = st.one_of(
-    st.tuples(
-        st.just(f.START), st.integers(0, 65535), u32, u32, u32, i64, st.none() | fields
-    ),
+    st.tuples(st.just(f.START), st.integers(0, 65535), u32, u32, u32, i64, st.none() | fields),
     st.tuples(st.just(f.END), st.integers(0, 2), u32, i64, st.none() | fields),
     st.tuples(st.just(f.UPDATE), u32, fields),
     st.tuples(st.just(f.ROWS), u32, st.integers(0, 2**63 - 1)),
@@ -215,7 +214,7 @@ def test_links_and_pipes_are_not_followed(path: str) -> None:
     sample(path)
     link = Path(path).with_name("link.journal")
     link.symlink_to(path)
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="symbolic links"):
         Journal(str(link))
     pipe = Path(path).with_name("pipe.journal")
     os.mkfifo(pipe, 0o600)

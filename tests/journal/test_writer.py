@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from autotrace.journal import format as f
 from autotrace.journal.reader import Journal, read
 from autotrace.journal.writer import Writer

@@ -174,7 +174,8 @@ def trace(
         **{"timeout": 120, **options},
     )
     journals = [
-        journalled(str(path)) for path in sorted(run.glob("*.journal"), key=lambda p: p.stat().st_ctime_ns)
+        journalled(str(path))
+        for path in sorted(run.glob("*.journal"), key=lambda p: p.stat().st_ctime_ns)
     ]
     journals.sort(key=lambda each: each.process.get("mono", 0))
     if not faults:

@@ -13,7 +13,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-DOCUMENTED = {"AUTOTRACE_ENABLED", "AUTOTRACE_RUN", "AUTOTRACE_CONFIG", "TRACEPARENT", "AUTOTRACE_HOME"}
+DOCUMENTED = {
+    "AUTOTRACE_ENABLED",
+    "AUTOTRACE_RUN",
+    "AUTOTRACE_CONFIG",
+    "TRACEPARENT",
+    "AUTOTRACE_HOME",
+}
 
 LOOK = """
 import gc, json, os, resource, signal, sys, threading
@@ -64,7 +70,14 @@ def run(way: str, folder: Path, code: str, **more: str) -> subprocess.CompletedP
         options = ["-q"] if way == "autotrace-run" else ["--exec"]
         command = [sys.executable, "-c", start, *options, *command]
     return subprocess.run(
-        command, cwd=folder, env=env, input="typed", capture_output=True, text=True, timeout=60, check=False
+        command,
+        cwd=folder,
+        env=env,
+        input="typed",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -77,17 +90,25 @@ def folder(tmp_path: Path) -> Path:
 
 def differences(bare: dict[str, Any], traced: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: (bare[name], traced[name]) for name in bare if name != "environ" and bare[name] != traced[name]
+        name: (bare[name], traced[name])
+        for name in bare
+        if name != "environ" and bare[name] != traced[name]
     }
 
 
 @pytest.mark.parametrize("way", WAYS[1:])
 def test_a_process_sees_of_itself_what_it_saw(way: str, folder: Path) -> None:
     bare, traced = run("bare", folder, LOOK), run(way, folder, LOOK)
-    assert (traced.returncode, traced.stderr) == (bare.returncode, bare.stderr) == (7, "to stderr\n")
+    assert (
+        (traced.returncode, traced.stderr) == (bare.returncode, bare.stderr) == (7, "to stderr\n")
+    )
     before, after = json.loads(bare.stdout), json.loads(traced.stdout)
     assert differences(before, after) == {}
-    more = {name: value for name, value in after["environ"].items() if before["environ"].get(name) != value}
+    more = {
+        name: value
+        for name, value in after["environ"].items()
+        if before["environ"].get(name) != value
+    }
     assert set(more) <= DOCUMENTED
     assert {"AUTOTRACE_RUN", "TRACEPARENT"} <= set(more), "it was not traced at all"
     assert set(before["environ"]) <= set(after["environ"])
