@@ -18,7 +18,7 @@ from __future__ import annotations
 import sys
 
 from autotrace.agent import tracer
-from autotrace.agent.callers import HIDDEN
+from autotrace.agent.callers import HIDDEN, hide
 from autotrace.agent.tracer import Span, fault
 from autotrace.journal.format import STATUS_MASK
 
@@ -159,26 +159,51 @@ def wrap(function: Any, hook: Hook, scope: str) -> Any:
     flags = code.co_flags if code is not None else 0
     if flags & CO_ASYNC_GENERATOR or (flags & CO_GENERATOR and not flags & CO_COROUTINE):
         raise TypeError("a generator function can't be wrapped by around()")
-    made = _compile(code, bool(flags & CO_COROUTINE))
     where = f"{scope}:{getattr(function, '__qualname__', '?')}"
+    if code is None:
+        return _proxy(function, hook, where)
+    made = _compile(code, bool(flags & CO_COROUTINE))
     wrapper = made(function, hook, where, tracer, next, fault, failed, abandon)
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
-        try:
-            setattr(wrapper, name, getattr(function, name))
-        except (AttributeError, TypeError):
-            pass
-    if code is not None:
-        wrapper.__defaults__ = function.__defaults__
-        wrapper.__kwdefaults__ = function.__kwdefaults__
-        # Annotations are evaluated lazily from 3.14 on: reading them here could raise or import.
-        if sys.version_info >= (3, 14):
-            wrapper.__annotate__ = function.__annotate__
-        else:
-            wrapper.__annotations__ = function.__annotations__
-    wrapper.__dict__.update(getattr(function, "__dict__", {}))
+        setattr(wrapper, name, getattr(function, name))
+    wrapper.__defaults__ = function.__defaults__
+    wrapper.__kwdefaults__ = function.__kwdefaults__
+    # Annotations are evaluated lazily from 3.14 on: reading them here could raise or import.
+    if sys.version_info >= (3, 14):
+        wrapper.__annotate__ = function.__annotate__
+    else:
+        wrapper.__annotations__ = function.__annotations__
+    wrapper.__dict__.update(function.__dict__)
     wrapper.__wrapped__ = function
     wrapper.__autotrace__ = True
     return wrapper
+
+
+def _proxy(function: Any, hook: Hook, where: str) -> Any:
+    """What is callable and no Python function (written in C, or an object with `__call__`) behind a proxy.
+
+    It passes for the original in `isinstance`, `repr` and `inspect`, and binds to instances as that does.
+    """
+    # Costly to import, and seldom needed.
+    from wrapt import FunctionWrapper
+
+    call = _compile(None, False)
+
+    def around_call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        before = args if instance is None else (instance, *args)
+
+        def bound_hook(*_: Any, **__: Any) -> Any:
+            return hook(*before, **kwargs)
+
+        return call(wrapped, bound_hook, where, tracer, next, fault, failed, abandon)(
+            *args, **kwargs
+        )
+
+    class Proxy(FunctionWrapper):  # type: ignore[misc, unused-ignore]
+        def __repr__(self) -> str:
+            return repr(self.__wrapped__)
+
+    return Proxy(function, hide(around_call))
 
 
 _SOURCE = """\

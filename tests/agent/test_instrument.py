@@ -404,3 +404,38 @@ def test_a_program_near_its_recursion_limit_is_unharmed() -> None:
     assert again(limit // 4) == limit // 4
     with pytest.raises(RecursionError):
         again(limit * 2)
+
+
+def test_what_is_written_in_c_is_wrapped_by_a_proxy() -> None:
+    span = Recorder()
+    wrapped = wrap(len, plain_hook(span), "test")
+    assert wrapped("abc") == 3
+    assert span.did == ["begin", "end"]
+    assert isinstance(wrapped, types.BuiltinFunctionType)
+    assert repr(wrapped) == repr(len)
+    assert inspect.signature(wrapped) == inspect.signature(len)
+    with pytest.raises(TypeError, match=r"len\(\) takes exactly one argument"):
+        wrapped()
+    assert span.did[2:] == ["begin", "fail TypeError", "end"]
+
+
+def test_a_proxy_binds_as_the_original_does() -> None:
+    class Adder:
+        def __call__(self, x: int) -> int:
+            return x + 1
+
+    class Thing:
+        add = Adder()
+        join = str.join
+
+    seen = []
+
+    def hook(*args: Any) -> Any:
+        seen.append(args)
+        yield None
+
+    Thing.add = wrap(Thing.add, hook, "test")
+    assert Thing().add(1) == 2
+    heir = type("Heir", (str,), {"join": wrap(str.join, hook, "test")})(",")
+    assert heir.join(["a", "b"]) == "a,b"
+    assert seen == [(1,), (heir, ["a", "b"])]
