@@ -8,9 +8,7 @@ connection that there was none of.
 
 from __future__ import annotations
 
-from _thread import get_ident
-
-from autotrace.agent import around, extras, fault, is_hooked, plain, sql
+from autotrace.agent import around, fault, is_hooked, plain, saying, sql
 
 SYSTEMS = {
     "mysql": "mysql",
@@ -74,32 +72,19 @@ def do_execute_no_params(dialect, cursor, query, *args):
 
 def execution(dialect, cursor, query, parameters, context):
     """One execution of a statement by the dialect."""
-    about = {}
     name = entity(context)
-    if name:
-        about["sqlalchemy.entity"] = name
-    thread = get_ident()
-    above = extras.get(thread)
-    if above:
-        about.update(above)
+    about = {"sqlalchemy.entity": name} if name else {}
     if not is_hooked(type(cursor).__module__):
         span = statement(dialect, query, parameters, context)
         span.update(about)
         yield span
         if cursor.description is None:
             span.affected_rows(cursor.rowcount)
-        return
-    if not about:
+    elif about:
+        with saying(about):
+            yield None
+    else:
         yield None
-        return
-    extras[thread] = about
-    try:
-        yield None
-    finally:
-        if above:
-            extras[thread] = above
-        else:
-            extras.pop(thread, None)
 
 
 @around(
@@ -108,16 +93,8 @@ def execution(dialect, cursor, query, parameters, context):
     optional=True,
 )
 def lazy_load(loader, *args, **kwargs):
-    thread = get_ident()
-    above = extras.get(thread)
-    extras[thread] = {"sqlalchemy.lazy_load": f"{loader.parent.class_.__name__}.{loader.key}"}
-    try:
+    with saying({"sqlalchemy.lazy_load": f"{loader.parent.class_.__name__}.{loader.key}"}):
         yield None
-    finally:
-        if above:
-            extras[thread] = above
-        else:
-            extras.pop(thread, None)
 
 
 @around("sqlalchemy.orm.session:Session._flush")

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from autotrace.agent.callers import hide
 from autotrace.agent.instrument import around, is_hooked, replace
-from autotrace.agent.kinds import extras, loaded, place_text, plain, sql, suppressed
+from autotrace.agent.kinds import loaded, place_text, plain, saying, sql, suppressed
 from autotrace.agent.tracer import Span, current, fault, on
 
 __all__ = [
     "Span",
     "around",
     "current",
-    "extras",
     "fault",
     "hide",
     "is_hooked",
@@ -23,6 +22,7 @@ __all__ = [
     "place_text",
     "plain",
     "replace",
+    "saying",
     "sql",
     "suppressed",
 ]

@@ -29,7 +29,7 @@ STATEMENT_CHARACTERS = 4096
 DESCRIBED = 1000
 """Statements whose description is remembered."""
 
-_described: dict[tuple[str, bool], tuple[str, str, str, str]] = {}
+_described: dict[tuple[str, bool, str], tuple[str, str, str, str]] = {}
 
 
 def scope_of(depth: int = 2) -> str:
@@ -38,14 +38,15 @@ def scope_of(depth: int = 2) -> str:
     return name.rsplit(".", 1)[-1]
 
 
-def describe(query: str, parameterised: bool) -> tuple[str, str, str, str]:
+def describe(query: str, parameterised: bool, system: str) -> tuple[str, str, str, str]:
     """A statement's text without literals, its summary, operation and collection; remembered."""
-    key = (query, parameterised)
+    key = (query, parameterised, system)
     known = _described.get(key)
     if known is None:
         from autotrace.agent import sqltext
+        from autotrace.agent.switch import redactor
 
-        known = sqltext.describe(query, parameterised)
+        known = sqltext.describe(query, parameterised, system, redactor())
         if len(query) <= STATEMENT_CHARACTERS:
             if len(_described) >= DESCRIBED:
                 _described.clear()
@@ -91,14 +92,14 @@ def sql(system: str, suppress: str = "", scope: str = "") -> Callable[..., Span]
             key = (query, place, parameterised, id(frame.f_code), frame.f_lasti)
         try:
             return Span(sites[key])
-        except (KeyError, TypeError):  # TypeError: a statement that can't be hashed
+        except Exception:  # new, or a statement that can't be hashed or compared
             return first(query, place, parameterised, frame, key[3:])
 
     def first(
         query: Any, place: Place, parameterised: bool, frame: Any, here: tuple[int, ...]
     ) -> Span:
         raw = as_text(query)
-        text, summary, operation, collection = describe(raw, parameterised)
+        text, summary, operation, collection = describe(raw, parameterised, system)
         name = summary or operation or system
         known = (text, place, *here)
         site = by_text.get(known)
@@ -152,6 +153,26 @@ def _here(frame: Any) -> tuple[int, ...]:
 
 extras: dict[int, dict[str, Any]] = {}
 """By thread: what a layer above the driver has to say of the statement that is about to be run (its ORM entity)."""
+
+
+class saying:  # noqa: N801 - it is used like a function
+    """While it lasts, statements of this thread have these fields as well, besides those of contexts around it."""
+
+    __slots__ = ("_before", "_fields", "_thread")
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self._fields = fields
+
+    def __enter__(self) -> None:
+        self._thread = get_ident()
+        self._before = extras.get(self._thread)
+        extras[self._thread] = {**(self._before or {}), **self._fields}
+
+    def __exit__(self, *exc: object) -> None:
+        if self._before is None:
+            extras.pop(self._thread, None)
+        else:
+            extras[self._thread] = self._before
 
 
 def _add_extras(span: Span, parameters: Any) -> None:
