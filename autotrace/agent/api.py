@@ -6,9 +6,8 @@ All of them do next to nothing while autotrace is off, and never raise.
 from __future__ import annotations
 
 from autotrace.agent import tracer
-from autotrace.agent.callers import caller
-from autotrace.agent.kinds import site_here
-from autotrace.agent.tracer import Site, Span, fault
+from autotrace.agent.callers import caller, code_fields
+from autotrace.agent.tracer import SITES, Site, Span, fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +17,10 @@ if TYPE_CHECKING:
 
     Function = TypeVar("Function", bound=Callable[..., Any])
 
-_sites: dict[str, dict[tuple[int, int], Site]] = {}
-NAMES = 1000
-"""Names of spans that are remembered; spans of further names are written all the same."""
+NAME_CHARACTERS = 255
+
+_sites: dict[tuple[str, int, int], Site] = {}
+_further: list[Site] = []
 
 
 class span:  # noqa: N801 - it is used like a function
@@ -40,21 +40,27 @@ class span:  # noqa: N801 - it is used like a function
     numbers, booleans or lists of these (anything else is flattened and redacted as request bodies are).
     """
 
-    __slots__ = ("_fields", "_name", "_span")
+    __slots__ = ("_begun", "_fields", "_name")
 
     def __init__(self, name: str, /, **fields: Any) -> None:
         self._name = name
         self._fields = fields
-        self._span: Span | None = None
+        # One object may be entered again before it is left: by recursion, by threads, by tasks.
+        self._begun: list[Span] = []
 
     def __enter__(self) -> CurrentSpan:
         """Begin the span; what it gives takes further fields by `[name] = value`."""
-        if tracer._on:
-            try:
-                self._span = _begin(self._name, self._fields, 2)
-            except Exception as error:
-                fault("autotrace.span", error)
-        return CurrentSpan(self._span)
+        if not tracer._on:
+            return CurrentSpan(None)
+        begun = None
+        try:
+            made = _make(self._name, self._fields, 2)
+            made.begin()
+            begun = made
+            self._begun.append(made)
+        except Exception as error:
+            fault("autotrace.span", error)
+        return CurrentSpan(begun)
 
     def __exit__(
         self,
@@ -63,68 +69,121 @@ class span:  # noqa: N801 - it is used like a function
         trace: TracebackType | None,
     ) -> None:
         """End the span, as failed where the block raised."""
-        begun, self._span = self._span, None
-        _end(begun, error)
+        if not self._begun:
+            return
+        try:
+            begun = _left(self._begun)
+            try:
+                if error is not None:
+                    begun.fail(error)
+            finally:
+                begun.end()
+        except Exception as own:
+            fault("autotrace.span", own)
 
     def __call__(self, function: Function) -> Function:
-        """Wrap a function so that each of its calls is such a span."""
-        from autotrace.agent.instrument import wrap
+        """Wrap a function so that each of its calls is such a span.
 
+        What can't be wrapped (a class, a generator function) is returned as it is, and noted in the run's summary.
+        """
         name, fields = self._name, self._fields
 
         def hook(*args: Any, **kwargs: Any) -> Any:
-            begun = _make(name, fields, 3)
-            yield begun
+            yield _make(name, fields, 3)
 
         try:
-            wrapped: Function = wrap(function, hook, "autotrace")
+            wrapped: Function = _wrapped(function, hook)
         except Exception as error:
             fault("autotrace.span", error)
             return function
         return wrapped
 
 
-def _make(name: str, fields: dict[str, Any], depth: int) -> Span:
-    sites = _sites.get(name)
-    if sites is None:
-        sites = {}
-        if len(_sites) < NAMES:
-            _sites[name] = sites
-    made = Span(site_here(sites, str(name), "internal", "autotrace", {}, "", caller(depth)))
+def _left(begun: list[Span]) -> Span:
+    """Take out of `begun` the span whose block is being left: the innermost of this context."""
+    if len(begun) > 1:
+        above = tracer.current()
+        while above is not None:
+            if above in begun:
+                begun.remove(above)
+                return above
+            above = above.parent
+    return begun.pop()
+
+
+def _wrapped(function: Any, hook: Any) -> Any:
+    from autotrace.agent.instrument import wrap
+
+    kind = type(function)
+    if kind is staticmethod or kind is classmethod:
+        return kind(_wrapped(function.__func__, hook))
+    if isinstance(function, type) or not callable(function):
+        raise TypeError(f"{kind.__name__} {function!r:.100} can't be wrapped by autotrace.span()")
+    method = getattr(function, "__func__", None)
+    if method is not None:
+        return kind(_wrapped(method, hook), function.__self__)
+    return wrap(function, hook, "autotrace", once=False)
+
+
+def _make(name: Any, fields: dict[str, Any], depth: int) -> Span:
+    if type(name) is not str:
+        name = str.__str__(name) if isinstance(name, str) else f"<{type(name).__name__}>"
+    frame = caller(depth)
+    key = (name, 0, 0) if frame is None else (name, id(frame.f_code), frame.f_lasti)
+    site = _sites.get(key)
+    if site is None:
+        site = _new_site(name, frame, key)
+    made = Span(site)
+    if site.name != name:
+        made["autotrace.name"] = _shown(name)
     if fields:
-        _set(made, fields)
+        made.update(_plain(fields))
     return made
 
 
-def _begin(name: str, fields: dict[str, Any], depth: int) -> Span:
-    made = _make(name, fields, depth + 1)
-    made.begin()
-    return made
+def _new_site(name: str, frame: Any, key: tuple[str, int, int]) -> Site:
+    if len(name) > NAME_CHARACTERS or len(_sites) >= SITES:
+        # Names that differ from call to call: spans of one site that say theirs themselves.
+        if not _further:
+            _further.append(Site("span", "internal", "autotrace", {}))
+        return _further[0]
+    shown = _shown(name)
+    # The code object is kept since its id is part of the key.
+    constant, keep = ({}, None) if frame is None else (code_fields(frame), frame.f_code)
+    site = Site(shown, "internal", "autotrace", constant, "", keep)
+    site.name = name
+    _sites[key] = site
+    return site
 
 
-def _end(begun: Span | None, error: BaseException | None) -> None:
-    if begun is None:
-        return
-    try:
-        if error is not None:
-            begun.fail(error)
-        begun.end()
-    except Exception as own:
-        fault("autotrace.span", own)
+def _shown(name: str) -> str:
+    from autotrace.agent.switch import redactor
+
+    return redactor().text(name, NAME_CHARACTERS)
 
 
-def _set(target: Span, fields: dict[str, Any]) -> None:
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields as they may be kept: flat, redacted, bounded."""
     from autotrace.agent.fields import flatten
+    from autotrace.agent.secret_patterns import MASK
     from autotrace.agent.switch import redactor
 
     redact = redactor()
     flat: dict[str, Any] = {}
     for name, value in fields.items():
-        if isinstance(value, (str, int, float, bool)):
-            flat[name] = redact.value(name, value)
+        if type(name) is not str or len(name) > NAME_CHARACTERS:
+            name = redact.text(name, NAME_CHARACTERS)
+        if type(value) is bool:
+            flat[name] = value
+        elif value is None:
+            pass
+        elif redact.secret_key(name):
+            flat[name] = MASK
+        elif type(value) is str:
+            flat[name] = redact.text(value, 1024)
         else:
-            flatten(name, value, flat)
-    target.update(flat)
+            flatten(name, value, flat, redact=redact)
+    return flat
 
 
 class CurrentSpan:
@@ -141,14 +200,21 @@ class CurrentSpan:
 
     def __setitem__(self, name: str, value: Any) -> None:
         """Set a field."""
-        self.add_fields(**{name: value})
+        self._set({name: value})
 
     def add_fields(self, /, **fields: Any) -> None:
         """Set several fields."""
-        if self._span is None:
+        self._set(fields)
+
+    def _set(self, fields: dict[str, Any]) -> None:
+        target = self._span
+        if target is None:
             return
         try:
-            _set(self._span, fields)
+            if target.token is None:  # it has ended
+                target.late(_plain(fields))
+            else:
+                target.update(_plain(fields))
         except Exception as error:
             fault("autotrace.add_fields", error)
 
@@ -157,12 +223,7 @@ class CurrentSpan:
         if self._span is None:
             return
         try:
-            from autotrace.agent.switch import redactor
-
-            redact = redactor()
-            self._span.event(
-                str(name), {key: redact.value(key, value) for key, value in fields.items()}
-            )
+            self._span.event(_shown(name), _plain(fields))
         except Exception as error:
             fault("autotrace.add_event", error)
 
@@ -174,22 +235,18 @@ class CurrentSpan:
 
 def current_span() -> CurrentSpan:
     """The span that is under way in this context; falsy where there is none."""
-    return CurrentSpan(tracer._get_current() if tracer._on else None)
+    return CurrentSpan(tracer.current_here() if tracer._on else None)
 
 
 def add_fields(**fields: Any) -> None:
     """Set fields of the span that is under way; of the job's own where none is."""
     if not tracer._on:
         return
-    begun = tracer._get_current()
+    begun = tracer.current_here()
     if begun is not None:
-        CurrentSpan(begun).add_fields(**fields)
+        CurrentSpan(begun)._set(fields)
         return
     try:
-        from autotrace.agent.switch import redactor
-
-        redact = redactor()
-        for name, value in fields.items():
-            tracer.process_field(name, redact.value(name, value))
+        tracer.process_fields(_plain(fields))
     except Exception as error:
         fault("autotrace.add_fields", error)

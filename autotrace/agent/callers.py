@@ -25,7 +25,6 @@ without us.
 files: dict[str, bool] = {HIDDEN: False}
 """Whether a file's code is the user's own, of the files seen so far."""
 _package = __file__.rsplit("agent", 1)[0]
-_instrumentations = ""
 
 DEPTH = 150
 """Frames that are looked at, at the most."""

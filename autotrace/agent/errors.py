@@ -32,7 +32,7 @@ def message(error: BaseException) -> str:
         text = str(error)
     except Exception:  # the program's own __str__
         return "<its text could not be had>"
-    return redactor().text(text[: 4 * MESSAGE_CHARACTERS])[:MESSAGE_CHARACTERS]
+    return redactor().text(text, MESSAGE_CHARACTERS)
 
 
 def _own_frame(code: CodeType) -> bool:

@@ -147,13 +147,14 @@ def _apply(module: Any, target: Target) -> None:
     target.state = "hooked"
 
 
-def wrap(function: Any, hook: Hook, scope: str) -> Any:
+def wrap(function: Any, hook: Hook, scope: str, once: bool = True) -> Any:
     """A function that can't be told from `function` and runs the hook around it.
 
     It is compiled with the same parameters, so that signature, argument errors and introspection stay as they were,
-    and so that no tuple and dict of arguments is made for each call.
+    and so that no tuple and dict of arguments is made for each call. What is wrapped already is returned as it is,
+    unless not `once`.
     """
-    if getattr(function, "__autotrace__", False):
+    if once and getattr(function, "__autotrace__", False):
         return function
     code: CodeType | None = getattr(function, "__code__", None)
     flags = code.co_flags if code is not None else 0
@@ -267,9 +268,11 @@ def failed(generator: Any, span: Span | None, where: str, error: BaseException) 
     error.__context__ = context
     try:
         if span is not None:
-            if not span.status & STATUS_MASK:
-                span.fail(error)
-            span.end()
+            try:
+                if not span.status & STATUS_MASK:
+                    span.fail(error)
+            finally:
+                span.end()
     except Exception as other:
         fault(where, other)
 

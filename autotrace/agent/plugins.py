@@ -26,7 +26,7 @@ def third_party() -> dict[str, str]:
     """Module names to the modules with their hooks, from all folders of packages on `sys.path`."""
     found: dict[str, str] = {}
     for folder in sys.path:
-        if folder.endswith(("/site-packages", "/dist-packages")):
+        if isinstance(folder, str) and folder.endswith(("/site-packages", "/dist-packages")):
             found.update(_of_folder(folder))
     return found
 
@@ -91,7 +91,10 @@ def _entries(text: bytes) -> dict[str, str]:
 def _remember(cache: str, path: str, value: object) -> None:
     aside = f"{path}.{os.getpid()}"
     try:
-        os.makedirs(cache, 0o700, exist_ok=True)
+        from autotrace.agent.switch import make_folder
+
+        make_folder(settings.home())
+        make_folder(cache)
         fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.write(fd, settings.pack(_MAGIC, value))

@@ -58,6 +58,7 @@ def switch_on() -> None:
     config = settings.load(folder_of_script, _working_directory(), os.environ)
     if not config.enabled:
         return
+    given = given.rstrip("/")  # with one, a link would be followed
     joined = bool(given) and _is_ours(given)
     if not joined and settings.ignored(config, arguments, sys.executable):
         return
@@ -71,8 +72,10 @@ def switch_on() -> None:
         _made_run = True
         trace = trace or os.urandom(16).hex()
     trace_id = trace
-    writer = open_journal()
+    before = {name: os.environ.get(name) for name in ("AUTOTRACE_RUN", "TRACEPARENT")}
+    writer = None
     try:
+        writer = open_journal()
         _describe(writer, arguments, parent)
         if _made_run:
             from autotrace.agent import companion
@@ -84,7 +87,10 @@ def switch_on() -> None:
             for problem in config.problems[:5]:
                 _say(problem)
     except BaseException:
-        os.unlink(writer.path)
+        if writer is not None:
+            os.unlink(writer.path)
+        if _made_run:
+            _unmake_run(before)
         raise
     tracer.attach(writer)
     tracer.new_thread()
@@ -158,11 +164,36 @@ def _is_ours(path: str) -> bool:
 
 def _make_run(home: str) -> str:
     """Make the folder of a new run: `<home>/live/<run>`."""
-    live = os.path.join(home, "live")
-    os.makedirs(live, 0o700, exist_ok=True)
-    path = os.path.join(live, os.urandom(6).hex())
+    make_folder(home)
+    make_folder(f"{home}/live")
+    path = f"{home}/live/{os.urandom(6).hex()}"
     os.mkdir(path, 0o700)
     return path
+
+
+def make_folder(path: str) -> None:
+    """Make a folder for this user alone, and those above it as usual, unless it is there. Raises OSError."""
+    try:
+        try:
+            os.mkdir(path, 0o700)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+
+
+def _unmake_run(before: dict[str, str | None]) -> None:
+    """Leave no trace of a run that could not be begun."""
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    try:
+        os.rmdir(folder)
+    except OSError:  # a companion has put its lock there: the next collector takes the folder away
+        pass
 
 
 def open_journal() -> Writer:
@@ -251,7 +282,7 @@ def _in_child() -> None:
     try:
         if not tracer.on():
             return
-        span = tracer.current()
+        span = tracer.current_here()
         cause = f"{tracer.journal().prefix << 32 | (span.seq if span is not None else 0):016x}"
         global _made_run
         _made_run = False
@@ -263,6 +294,9 @@ def _in_child() -> None:
             return
         tracer.attach(writer)
         tracer.new_thread()
+        from autotrace.agent import records
+
+        records.restart()
     except Exception:  # the child must live, whatever happened to us
         tracer.detach()
 
@@ -280,6 +314,9 @@ def _at_exit() -> None:
             fields = exception_fields(error)
             name = fields["exception.type"]
             tracer.process_event("exception", fields)
+        from autotrace.agent import records
+
+        records.finish()
         tracer.journal().value(
             EXIT, {"mono": monotonic_ns(), "exception": name, "cpu_ns": process_time_ns()}
         )

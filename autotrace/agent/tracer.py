@@ -44,6 +44,10 @@ _start_pack = START_HEAD.pack
 
 SITES = 2000
 """Distinct sites of one instrumentation; later ones are written out in full with each span."""
+LAST_THREAD = 0xFFFF
+"""Number of all threads from this one on."""
+LARGEST_TAIL = 200_000
+"""Bytes of the fields that one record holds at the most."""
 FAULT_PLACES = 100
 """Distinct places whose swallowed errors are written down; all are counted."""
 
@@ -97,10 +101,13 @@ _reset_current = _current.reset
 _next_seq = count(1).__next__
 _next_site = count(1).__next__
 _threads: dict[int, int] = {}
+_next_thread = count().__next__
 several_threads = False
 """Whether there may be more than one: set when `threading` is imported."""
 _site_records: dict[int, tuple[str, str, str, Fields]] = {}
+_unwritten: list[int] = []
 _fault_places: set[str] = set()
+_prefixes: dict[int, int] = {}
 
 
 class Site:
@@ -125,10 +132,13 @@ class Site:
         self.suppress = suppress
         self.keep = keep
         self.number = _next_site()
-        record = (name, kind, scope, plain_fields(fields))
+        constant = plain_fields(fields)
+        if len(dumps(constant, MARSHAL_VERSION)) > LARGEST_TAIL:
+            constant = {"autotrace.fields_dropped": len(fields)}
         # A forked child has a journal of its own and must be able to write all of them again.
-        _site_records[self.number] = record
-        _writer.site(self.number, record)
+        _site_records[self.number] = (name, kind, scope, constant)
+        _unwritten.append(self.number)
+        _write_sites()
 
 
 class Span:
@@ -182,7 +192,7 @@ class Span:
     @property
     def span_id(self) -> str:
         """The id as other systems see it, 16 hex digits."""
-        return f"{_writer.prefix << 32 | self.seq:016x}"
+        return f"{_prefixes.get(self.generation, 0) << 32 | self.seq:016x}"
 
     def begin(self) -> None:
         """Write the start and become the current span."""
@@ -241,6 +251,8 @@ class Span:
                 )
                 + tail
             )
+        if _unwritten:
+            _write_sites()
         if not _writer.append(body):
             _writer.drop()
 
@@ -345,6 +357,9 @@ class Span:
         """Note that the operation ended by this exception: status, `error.type`, and the exception as an event."""
         from autotrace.agent.errors import exception_fields
 
+        kind = type(error)
+        if kind is GeneratorExit or (kind is SystemExit and error.args in ((), (0,), (None,))):
+            return  # a generator that is closed, a program that ends as it should
         self.status = self.status & ~STATUS_MASK | STATUS_ERROR
         fields = exception_fields(error)
         self["error.type"] = fields["exception.type"]
@@ -364,12 +379,13 @@ class Span:
 
 
 def tail_of(fields: Fields) -> bytes:
-    """The fields as a record's tail; what marshal doesn't take becomes plain first."""
-    try:
-        tail = dumps(fields, MARSHAL_VERSION)
-    except ValueError:
-        tail = dumps(plain_fields(fields), MARSHAL_VERSION)
-    if len(tail) > 200_000:
+    """The fields as a record's tail; what is no plain value becomes one first."""
+    for value in fields.values():
+        if type(value) not in _PLAIN:
+            fields = plain_fields(fields)
+            break
+    tail = dumps(fields, MARSHAL_VERSION)
+    if len(tail) > LARGEST_TAIL:
         tail = dumps({"autotrace.fields_dropped": len(fields)}, MARSHAL_VERSION)
     return tail
 
@@ -403,7 +419,9 @@ def plain_fields(fields: Fields) -> Fields:
 def new_thread() -> int:
     """Number the calling thread, and write down which one it is."""
     ident = get_ident()
-    number = _threads[ident] = min(len(_threads), 0xFFFF)
+    number = _threads[ident] = min(_next_thread(), LAST_THREAD)
+    if number == LAST_THREAD:
+        return number
     name = ""
     threading = sys.modules.get("threading")
     if threading is not None:
@@ -419,9 +437,20 @@ def new_thread() -> int:
     return number
 
 
+def forget_thread() -> None:
+    """The calling thread begins: one that has ended may have had the same ident."""
+    _threads.pop(get_ident(), None)
+
+
 def current() -> Span | None:
-    """The span that is under way in this context, or None."""
+    """The span that is under way in this context, or None; in a forked child it may be its parent's."""
     return _get_current()
+
+
+def current_here() -> Span | None:
+    """The span of this process that is under way in this context, or None."""
+    span = _get_current()
+    return span if span is not None and span.generation == _generation else None
 
 
 def on() -> bool:
@@ -431,14 +460,22 @@ def on() -> bool:
 
 def attach(writer: Writer) -> None:
     """Write to this journal from now on: at start, and in a forked child, whose spans begin anew."""
-    global _writer, _on, _generation, _next_seq
+    global _writer, _on, _generation, _next_seq, _next_thread
     _generation += 1  # spans that are under way belong to the journal that they began in
     _next_seq = count(1).__next__
     _threads.clear()
+    _next_thread = count().__next__
+    _prefixes[_generation] = writer.prefix
     _writer = writer
     _on = True
-    for number, record in _site_records.items():
-        writer.site(number, record)
+    _unwritten[:] = _site_records
+    _write_sites()
+
+
+def _write_sites() -> None:
+    """Write the sites that are not in the journal: new ones, and those that came while the disk was full."""
+    while _unwritten and _writer.site(_unwritten[0], _site_records[_unwritten[0]]):
+        del _unwritten[0]
 
 
 def detach() -> None:
@@ -471,9 +508,9 @@ def fault(place: str, error: BaseException) -> None:
         pass
 
 
-def process_field(name: str, value: Any) -> None:
-    """Set a field of the process's own span (of the job, where the process is the job's)."""
-    _writer.update(0, plain_fields({name: value}))
+def process_fields(fields: Fields) -> None:
+    """Set fields of the process's own span (of the job, where the process is the job's)."""
+    _writer.update(0, plain_fields(fields))
 
 
 def process_event(name: str, fields: Fields) -> None:
