@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +108,18 @@ def test_a_short_look_by_another_does_not_turn_a_collector_away(home: Path) -> N
     lock = acquire(str(live.path))
     assert lock is not None
     os.waitpid(pid, 0)
+
+
+def test_who_waits_for_a_folder_that_goes_gets_nothing(home: Path) -> None:
+    live = a_simple_run(home)
+    got = []
+    with acquire(str(live.path)):  # type: ignore[union-attr]
+        waiting = threading.Thread(target=lambda: got.append(acquire(str(live.path), 10)))
+        waiting.start()
+        time.sleep(0.05)
+        live.path.rename(live.path.with_name(".drained-1"))
+    waiting.join()
+    assert got == [None]
 
 
 def test_a_folder_without_a_run_stays(home: Path) -> None:

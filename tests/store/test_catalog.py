@@ -60,6 +60,14 @@ def test_a_damaged_catalog_is_set_aside_and_made_anew(home: Path, damage: str) -
         assert store.notes == []
 
 
+def test_what_another_process_has_mended_already_is_not_set_aside(home: Path) -> None:
+    filled(home)
+    with Store(home) as store:
+        assert store.catalog._set_aside()
+        assert store.notes == []
+    assert not list(home.glob("*.corrupt-*"))
+
+
 def test_each_damaged_catalog_is_kept(home: Path) -> None:
     filled(home)
     for number in (1, 2, 3):
@@ -269,16 +277,21 @@ def read_all(home: Path) -> tuple[list[str], int, list[str], str, str]:
         return runs, len(store.load(runs[0]).spans), store.notes, store.why_readonly, refused
 
 
-@pytest.mark.parametrize("how", ["tidy", "in use", "damaged", "no catalog", "older run added"])
+@pytest.mark.parametrize("how", ["tidy", "in use", "copied", "damaged", "no catalog"])
 def test_a_home_without_write_permission_can_be_read(readable: Path, how: str) -> None:
     home = readable
     runs = ["000000000002", "000000000001", "000000000000"]
     keep = None
-    if how == "in use":
+    if how in ("in use", "copied"):
         keep = Store(home)
         keep.write(a_run("000000000003", started_ns=START_NS + 3), some_spans(10))
         runs.insert(0, "000000000003")
         assert (home / "catalog.db-wal").stat().st_size
+        if how == "copied":
+            # The last rows are in the log alone, and the index of the log was not copied.
+            copied = home.parent / "copied"
+            shutil.copytree(home, copied, ignore=shutil.ignore_patterns("*-shm"))
+            home = copied
     elif how == "damaged":
         (home / "catalog.db").write_bytes(b"nonsense" * 600)
     elif how == "no catalog":
