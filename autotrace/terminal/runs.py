@@ -64,7 +64,7 @@ def _fit(shown: list[str], widths: dict[str, int], gap: int, columns: int) -> No
         widths["job"] = max(widths["job"] - excess(), min(widths["job"], least))
         if title in shown and excess():
             shown.remove(title)
-    widths["job"] = max(widths["job"] - excess(), 8)
+    widths["job"] = max(widths["job"] - excess(), min(widths["job"], 8))
 
 
 def _total(shown: list[str], widths: dict[str, int], gap: int) -> int:

@@ -69,3 +69,10 @@ def test_the_job_s_name_goes_before_the_date() -> None:
     named = dataclasses.replace(Maker().run, job="nightly_export_to_the_warehouse")
     (_, line) = drawn(90, [named])
     assert "nightly_export_to_the_warehouse" in line
+
+
+@pytest.mark.parametrize("columns", range(90, 100))
+def test_a_short_name_takes_no_room_from_the_last_column(columns: int) -> None:
+    failed = dataclasses.replace(Maker().run, job="sync", state="failed", exit_code=1, errors=1)
+    (head, _) = drawn(columns, [failed])
+    assert head.split()[-1] == "exit"
