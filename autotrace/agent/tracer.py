@@ -214,45 +214,23 @@ class Span:
             thread = _threads.get(get_ident(), -1)
             if thread < 0:
                 thread = new_thread()
-        if self.fields is None:
-            start = self.start = monotonic_ns()
-            body = _start_pack(
-                START_BYTES,
-                START,
-                0,
-                thread,
-                self.site.number,
-                seq,
-                parent.seq if parent is not None and parent.generation == _generation else 0,
-                start,
-            )
-            record = body + crc32(body).to_bytes(4, "little")
-            writer = _writer
-            position = writer.position
-            end = position + START_BYTES
-            if end <= writer.stop:
-                writer.position = end
-                writer.window[position:end] = record
-                return
-        else:
+        tail = b""
+        if self.fields is not None:
             tail = tail_of(self.fields)
             self.fields = None
-            start = self.start = monotonic_ns()
-            body = (
-                _start_pack(
-                    START_BYTES + len(tail),
-                    START,
-                    0,
-                    thread,
-                    self.site.number,
-                    seq,
-                    parent.seq if parent is not None and parent.generation == _generation else 0,
-                    start,
-                )
-                + tail
-            )
-        if _unwritten:
-            _write_sites()
+        size = START_BYTES + len(tail)
+        above = parent.seq if parent is not None and parent.generation == _generation else 0
+        start = self.start = monotonic_ns()
+        body = _start_pack(size, START, 0, thread, self.site.number, seq, above, start) + tail
+        record = body + crc32(body).to_bytes(4, "little")
+        # `Writer.append`, in place.
+        writer = _writer
+        position = writer.position
+        end = position + size
+        if end <= writer.stop:
+            writer.position = end
+            writer.window[position:end] = record
+            return
         if not _writer.append(body):
             _writer.drop()
 
@@ -271,22 +249,17 @@ class Span:
                     _set_current(self.parent)
         if self.generation != _generation:  # a forked child: the span is its parent's to end
             return
-        if self.fields is None:
-            body = _end_pack(END_BYTES, END, self.status, self.count, self.seq, duration)
-            record = body + crc32(body).to_bytes(4, "little")
-            writer = _writer
-            position = writer.position
-            end = position + END_BYTES
-            if end <= writer.stop:
-                writer.position = end
-                writer.window[position:end] = record
-                return
-        else:
-            tail = tail_of(self.fields)
-            body = (
-                _end_pack(END_BYTES + len(tail), END, self.status, self.count, self.seq, duration)
-                + tail
-            )
+        tail = b"" if self.fields is None else tail_of(self.fields)
+        size = END_BYTES + len(tail)
+        body = _end_pack(size, END, self.status, self.count, self.seq, duration) + tail
+        record = body + crc32(body).to_bytes(4, "little")
+        writer = _writer
+        position = writer.position
+        end = position + size
+        if end <= writer.stop:
+            writer.position = end
+            writer.window[position:end] = record
+            return
         _writer.append(body)
 
     def restart(self, ended: int, fields: Fields) -> None:
@@ -468,6 +441,7 @@ def attach(writer: Writer) -> None:
     _prefixes[_generation] = writer.prefix
     _writer = writer
     _on = True
+    writer.regained = _write_sites
     _unwritten[:] = _site_records
     _write_sites()
 

@@ -49,7 +49,7 @@ from autotrace.journal.format import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
 FIRST_WINDOW_SEGMENTS = 16
 """Segments that the first mapping covers; each further one covers twice as many as the one before."""
@@ -73,14 +73,15 @@ def open_high(path: str, flags: int) -> int:
     Raises OSError as `os.open` does.
     """
     fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    if fd >= LOW_DESCRIPTORS:
-        return fd
+    taken = []
     try:
-        from fcntl import F_DUPFD_CLOEXEC, fcntl
-
-        return fcntl(fd, F_DUPFD_CLOEXEC, LOW_DESCRIPTORS)
+        while fd < LOW_DESCRIPTORS:
+            taken.append(fd)
+            fd = os.dup(fd)
+        return fd
     finally:
-        os.close(fd)
+        for low in taken:
+            os.close(low)
 
 
 class Writer:
@@ -89,6 +90,8 @@ class Writer:
     `path` must not exist yet. `prefix` (1 … 2³²-1) is the upper half of the process's span ids, `limit` the
     file's size in bytes at the most. Raises OSError if the file can't be made, reserved or mapped; after that
     nothing here raises: what can't be written is counted in `dropped`.
+
+    `regained` is called when, after a refusal, there is room again: before the record that found it is written.
 
     `position`, `window` and `stop` are the hot path's own: see `append`, whose body the tracer repeats in place.
     """
@@ -107,6 +110,7 @@ class Writer:
         "position",
         "prefix",
         "refused",
+        "regained",
         "stop",
         "window",
         "window_end",
@@ -121,6 +125,7 @@ class Writer:
         self.faults = 0
         self.growing = False
         self.refused = 0
+        self.regained: Callable[[], object] = int
         self.lock = RLock()
         self.keep: list[mmap] = []
         self.fd = open_high(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
@@ -210,13 +215,15 @@ class Writer:
             try:
                 self._fill_segment()
                 self._next_segment()
-                self.refused = 0
-                return True
             except (OSError, ValueError, MemoryError):
                 self.refused = REFUSALS_BETWEEN_TRIES
                 return False
             finally:
                 self.growing = False
+            refused, self.refused = self.refused == 0, 0
+            if refused:
+                self.regained()
+            return True
 
     def _fill_segment(self) -> None:
         rest = self.position
