@@ -32,21 +32,23 @@ def finish(cursor):
         span.rows(cursor.rownumber)
 
 
-@around("pymysql.cursors:Cursor.execute")
-def execute(cursor, query, args=None):
-    if suppressed("pymysql"):
-        yield None
-        return
-    if "_at_span" in cursor.__dict__:
-        finish(cursor)
-    span = statement(query, where(cursor.connection), args)
-    rows = yield span
+def executed(span, rows, cursor, query, args=None):
+    """Say how many rows there are, or keep the span until they have been fetched."""
     if cursor.description is None:
         span.affected_rows(rows)
     elif rows == UNKNOWN:
         cursor._at_span = span
     else:
         span.returned_rows(rows)
+
+
+@around("pymysql.cursors:Cursor.execute", after=executed)
+def execute(cursor, query, args=None):
+    if suppressed("pymysql"):
+        return None
+    if "_at_span" in cursor.__dict__:
+        finish(cursor)
+    return statement(query, where(cursor.connection), args)
 
 
 @around("pymysql.cursors:Cursor.executemany")
@@ -62,7 +64,7 @@ def executemany(cursor, query, args):
 
 @around("pymysql.cursors:Cursor.callproc")
 def callproc(cursor, procname, args=()):
-    yield statement(f"CALL {procname}", where(cursor.connection), args)
+    return statement(f"CALL {procname}", where(cursor.connection), args)
 
 
 @around("pymysql.cursors:SSCursor.close", "pymysql.cursors:SSCursor.__del__")
@@ -81,14 +83,14 @@ def connect(connection, sock=None):
 
 @around("pymysql.connections:Connection.begin")
 def begin(connection):
-    yield statement("BEGIN", where(connection), None)
+    return statement("BEGIN", where(connection), None)
 
 
 @around("pymysql.connections:Connection.commit")
 def commit(connection):
-    yield statement("COMMIT", where(connection), None)
+    return statement("COMMIT", where(connection), None)
 
 
 @around("pymysql.connections:Connection.rollback")
 def rollback(connection):
-    yield statement("ROLLBACK", where(connection), None)
+    return statement("ROLLBACK", where(connection), None)

@@ -20,7 +20,8 @@ def begin(held, request):
     if span is None:
         held.finish()
         return
-    body(span, "request", request.headers.get("content-type"), request.body)
+    if request.body is not None:
+        body(span, "request", request.headers.get("content-type"), request.body)
     held.begin(span)
 
 

@@ -29,6 +29,9 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 URLS = 1000
 """URLs whose redacted form is remembered."""
 
+CONTENT_TYPES = 200
+"""Content types whose answer is remembered."""
+
 _redacted: dict[str, str] = {}
 _origins: dict[str, tuple[str, int] | None] = {}
 
@@ -144,6 +147,24 @@ def answered(span: Span, status: Any) -> None:
             span.set_error(str(int(status)))
 
 
+_SIZES = {"request": "http.request.body.size", "response": "http.response.body.size"}
+_content_types: dict[Any, bool] = {}
+
+
+def has_fields(content_type: Any) -> bool:
+    """Whether a body of this content type (str or bytes) is JSON or a form; remembered."""
+    if type(content_type) is not str and type(content_type) is not bytes:
+        return False
+    known = _content_types.get(content_type)
+    if known is None:
+        text = content_type if isinstance(content_type, str) else content_type.decode("latin-1")
+        essence = text[:256].partition(";")[0].strip().lower()
+        known = essence.endswith(("/json", "+json", "x-www-form-urlencoded"))
+        if len(_content_types) < CONTENT_TYPES:
+            _content_types[content_type] = known
+    return known
+
+
 def body(span: Span, side: str, content_type: Any, data: Any) -> None:
     """Keep the fields of a body that is at hand: `side` is "request" or "response", `data` str or bytes.
 
@@ -155,17 +176,17 @@ def body(span: Span, side: str, content_type: Any, data: Any) -> None:
     parent = span.parent if span.token is not None else current()
     if parent is not None and parent.site.suppress == "body":
         return
+    span[_SIZES[side]] = len(data)
+    if not data or not has_fields(content_type):
+        return
     from autotrace.agent.switch import config
 
-    span[f"http.{side}.body.size"] = len(data)
-    if not data or len(data) > config.limits_payload_size:
+    if len(data) > config.limits_payload_size:
         return
     if config.capture(span.site.scope)[side == "response"] == "none":
         return
     if isinstance(content_type, bytes):
         content_type = content_type.decode("latin-1")
-    if not isinstance(content_type, str):
-        return
     from autotrace.agent import fields
 
     found: dict[str, Any] = {}

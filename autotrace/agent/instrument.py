@@ -11,6 +11,14 @@ An instrumentation is a file of hooks:
 A hook takes what the function takes. What it yields is begun before the call and ended after it, also when the call
 raises; the same hook serves a coroutine function. It can neither forget to call, nor call twice, nor change the
 result, nor eat the exception: the engine alone does that.
+
+Where each microsecond counts a hook may be a plain function that returns the span, with `after` as a second one:
+
+    @around("pymysql.cursors:Cursor.execute", after=executed)
+    def execute(cursor, query, args=None):
+        return statement(query, …)
+
+    def executed(span, rows, cursor, query, args=None): …
 """
 
 from __future__ import annotations
@@ -46,11 +54,18 @@ class Target:
     `state` is "waiting", "hooked", "missing" (the module has no such thing) or "failed".
     """
 
-    __slots__ = ("hook", "module", "optional", "path", "replace", "scope", "state")
+    __slots__ = ("after", "hook", "module", "optional", "path", "replace", "scope", "state")
 
     def __init__(
-        self, target: str, scope: str, hook: Any, optional: bool, replace: bool = False
+        self,
+        target: str,
+        scope: str,
+        hook: Any,
+        optional: bool,
+        replace: bool = False,
+        after: Any = None,
     ) -> None:
+        self.after = after
         self.module, _, self.path = target.partition(":")
         self.scope = scope
         self.hook = hook
@@ -59,8 +74,12 @@ class Target:
         self.state = "waiting"
 
 
-def around(*names: str, optional: bool = False) -> Callable[[Hook], Hook]:
+def around(
+    *names: str, optional: bool = False, after: Callable[..., None] | None = None
+) -> Callable[[Hook], Hook]:
     """Wrap the functions named `module:Class.method` or `module:function` with the decorated hook.
+
+    `after` is for a hook that is no generator: called as `after(span, result, *arguments)` before the span's end.
 
     Where a module does not have it, that is reported by `autotrace doctor`, unless `optional` (another version's).
     """
@@ -68,7 +87,7 @@ def around(*names: str, optional: bool = False) -> Callable[[Hook], Hook]:
 
     def register(hook: Hook) -> Hook:
         for name in names:
-            target = Target(name, scope, hook, optional)
+            target = Target(name, scope, hook, optional, after=after)
             targets.setdefault(target.module, []).append(target)
         return hook
 
@@ -137,17 +156,21 @@ def _apply(module: Any, target: Target) -> None:
     if target.replace:
         replacement = target.hook(original)
     elif isinstance(original, staticmethod):
-        replacement = staticmethod(wrap(original.__func__, target.hook, target.scope))
+        replacement = staticmethod(
+            wrap(original.__func__, target.hook, target.scope, after=target.after)
+        )
     elif isinstance(original, classmethod):
-        replacement = classmethod(wrap(original.__func__, target.hook, target.scope))
+        replacement = classmethod(
+            wrap(original.__func__, target.hook, target.scope, after=target.after)
+        )
     else:
-        replacement = wrap(original, target.hook, target.scope)
+        replacement = wrap(original, target.hook, target.scope, after=target.after)
     if replacement is not original:
         setattr(owner, last, replacement)
     target.state = "hooked"
 
 
-def wrap(function: Any, hook: Hook, scope: str, once: bool = True) -> Any:
+def wrap(function: Any, hook: Any, scope: str, once: bool = True, after: Any = None) -> Any:
     """A function that can't be told from `function` and runs the hook around it.
 
     It is compiled with the same parameters, so that signature, argument errors and introspection stay as they were,
@@ -162,9 +185,11 @@ def wrap(function: Any, hook: Hook, scope: str, once: bool = True) -> Any:
         raise TypeError("a generator function can't be wrapped by around()")
     where = f"{scope}:{getattr(function, '__qualname__', '?')}"
     if code is None:
-        return _proxy(function, hook, where)
-    made = _compile(code, bool(flags & CO_COROUTINE))
-    wrapper = made(function, hook, where, tracer, next, fault, failed, abandon)
+        return _proxy(function, hook if _is_generator(hook) else _as_generator(hook, after), where)
+    generator = _is_generator(hook)
+    made = _compile(code, bool(flags & CO_COROUTINE), generator)
+    take = next if generator else after or _nothing
+    wrapper = made(function, hook, where, tracer, take, fault, failed, abandon)
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(wrapper, name, getattr(function, name))
     wrapper.__defaults__ = function.__defaults__
@@ -188,7 +213,7 @@ def _proxy(function: Any, hook: Hook, where: str) -> Any:
     # Costly to import, and seldom needed.
     from wrapt import FunctionWrapper
 
-    call = _compile(None, False)
+    call = _compile(None, False, True)
 
     def around_call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         before = args if instance is None else (instance, *args)
@@ -200,7 +225,7 @@ def _proxy(function: Any, hook: Hook, where: str) -> Any:
             *args, **kwargs
         )
 
-    class Proxy(FunctionWrapper):  # type: ignore[misc, unused-ignore]
+    class Proxy(FunctionWrapper):  # type: ignore[misc, type-arg, unused-ignore]
         def __repr__(self) -> str:
             return repr(self.__wrapped__)
 
@@ -254,6 +279,61 @@ def abandon(span: Any) -> None:
         fault("abandon", error)
 
 
+_PLAIN_SOURCE = """\
+def make(_at_function, _at_hook, _at_where, _at_tracer, _at_after, _at_fault, _at_failed, _at_abandon):
+    {kind}def wrapper({parameters}):
+        if not _at_tracer._on:
+            return {call}
+        _at_span = None
+        try:
+            _at_span = _at_hook({arguments})
+            if _at_span is not None:
+                _at_span.begin()
+        except Exception as _at_error:
+            _at_fault(_at_where, _at_error)
+            _at_abandon(_at_span)
+            _at_span = None
+        try:
+            _at_result = {call}
+        except BaseException as _at_error:
+            _at_failed(None, _at_span, _at_where, _at_error)
+            _at_error.__traceback__ = _at_error.__traceback__.tb_next
+            raise
+        if _at_span is not None:
+            try:
+                try:
+                    _at_after(_at_span, _at_result, {arguments})
+                finally:
+                    _at_span.end()
+            except Exception as _at_error:
+                _at_fault(_at_where, _at_error)
+        return _at_result
+    return wrapper
+"""
+
+
+def _nothing(span: Span, result: Any, *args: Any, **kwargs: Any) -> None:
+    """There is nothing to do after the call."""
+
+
+def _as_generator(hook: Any, after: Any) -> Hook:
+    """The same hook as a generator."""
+
+    def both(*args: Any, **kwargs: Any) -> Generator[Span | None, Any, None]:
+        span = hook(*args, **kwargs)
+        result = yield span
+        if span is not None and after is not None:
+            after(span, result, *args, **kwargs)
+
+    return both
+
+
+def _is_generator(hook: Any) -> bool:
+    """Whether a hook is a generator function; also one that another function of ours has bound."""
+    code = getattr(hook, "__code__", None)
+    return code is None or bool(code.co_flags & CO_GENERATOR)
+
+
 def failed(generator: Any, span: Span | None, where: str, error: BaseException) -> None:
     """The wrapped call raised: let the hook see it, note it, end the span. Never raises."""
     trace, context = error.__traceback__, error.__context__
@@ -304,16 +384,16 @@ def _parameters(code: CodeType | None) -> tuple[str, str]:
     return ", ".join(parameters), ", ".join(arguments)
 
 
-_compiled: dict[tuple[str, bool], Any] = {}
+_compiled: dict[tuple[str, bool, bool], Any] = {}
 
 
-def _compile(code: CodeType | None, is_async: bool) -> Any:
-    """The maker of wrappers for functions of this signature."""
+def _compile(code: CodeType | None, is_async: bool, generator: bool) -> Any:
+    """The maker of wrappers for functions of this signature, and for hooks that are generators or plain."""
     parameters, arguments = _parameters(code)
-    made = _compiled.get((parameters, is_async))
+    made = _compiled.get((parameters, is_async, generator))
     if made is None:
         call = f"_at_function({arguments})"
-        source = _SOURCE.format(
+        source = (_SOURCE if generator else _PLAIN_SOURCE).format(
             kind="async " if is_async else "",
             parameters=parameters,
             arguments=arguments,
@@ -321,5 +401,5 @@ def _compile(code: CodeType | None, is_async: bool) -> Any:
         )
         namespace: dict[str, Any] = {}
         exec(compile(source, HIDDEN, "exec"), namespace)
-        made = _compiled[parameters, is_async] = namespace["make"]
+        made = _compiled[parameters, is_async, generator] = namespace["make"]
     return made

@@ -232,14 +232,20 @@ def bad_twice(*args: Any) -> Any:
 
 
 def bad_plain(*args: Any) -> Any:
-    return None
+    return "no span"
+
+
+def bad_plain_before(*args: Any) -> Any:
+    raise RuntimeError("before")
 
 
 def bad_arguments() -> Any:
     yield Recorder()
 
 
-@pytest.mark.parametrize("hook", [bad_before, bad_after, bad_span, bad_plain, bad_arguments])
+@pytest.mark.parametrize(
+    "hook", [bad_before, bad_after, bad_span, bad_plain, bad_plain_before, bad_arguments]
+)
 def test_a_hooks_mistake_is_swallowed_and_the_call_made_once(
     hook: Any, faults: list[tuple[str, BaseException]]
 ) -> None:
@@ -439,3 +445,54 @@ def test_a_proxy_binds_as_the_original_does() -> None:
     heir = type("Heir", (str,), {"join": wrap(str.join, hook, "test")})(",")
     assert heir.join(["a", "b"]) == "a,b"
     assert seen == [(1,), (heir, ["a", "b"])]
+
+
+def test_a_plain_hook_and_what_comes_after() -> None:
+    span = Recorder()
+    seen = []
+
+    def after(*args: Any) -> None:
+        seen.append(args)
+
+    def work(x: int, *, y: int = 2) -> int:
+        span.did.append("call")
+        return x + y
+
+    wrapped = wrap(
+        work, lambda x, *, y: span if x else None, "test", after=lambda *a, **k: after(*a, k)
+    )
+    assert wrapped(5) == 7
+    assert span.did == ["begin", "call", "end"]
+    assert seen == [(span, 7, 5, {"y": 2})]
+    assert wrapped(0) == 2
+    assert len(seen) == 1
+    assert inspect.signature(wrapped) == inspect.signature(work)
+
+
+def test_a_mistake_after_a_plain_hook_is_swallowed(
+    faults: list[tuple[str, BaseException]],
+) -> None:
+    span = Recorder()
+
+    def after(*args: Any) -> None:
+        raise RuntimeError("after")
+
+    assert wrap(lambda x: x, lambda x: span, "test", after=after)(5) == 5
+    assert span.did == ["begin", "end"]
+    assert [str(error) for _, error in faults] == ["after"]
+
+
+def test_an_exception_passes_a_plain_hook_as_it_was() -> None:
+    span = Recorder()
+
+    def fails(x: int) -> None:
+        raise ValueError("no")
+
+    def bare() -> None:
+        fails(1)
+
+    expected = frames(bare)
+    wrapped = wrap(fails, lambda x: span, "test")
+    assert frames(lambda: wrapped(1))[-1] == expected[-1]
+    assert len(frames(lambda: wrapped(1))) == len(expected)
+    assert span.did[:3] == ["begin", "fail ValueError", "end"]
