@@ -49,7 +49,8 @@ from autotrace.journal.format import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from collections.abc import Callable
+    from typing import Any
 
 FIRST_WINDOW_SEGMENTS = 16
 """Segments that the first mapping covers; each further one covers twice as many as the one before."""
