@@ -184,7 +184,9 @@ def answered(span, operation, result):
     """Note what came back."""
     if type(result) is tuple:  # up to 7: with the key that was used
         result = result[0]
-    held = vars(result)
+    held = getattr(result, "__dict__", None)
+    if held is None:  # an answer that is JSON but no object
+        return
     last = held.get("_last_response")
     if last is not None:
         held = vars(last)
@@ -203,7 +205,7 @@ def answered(span, operation, result):
         stripe.listed(span, items, more, size)
         return
     identifier = data.get("id")
-    if operation.effect == "create" and type(identifier) is str:
+    if type(identifier) is str and (operation.effect == "create" or not operation.parameters):
         span["stripe.object_id"] = identifier[:255]
     stripe.response(span, data, size, *names(operation))
 
