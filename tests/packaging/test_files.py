@@ -70,7 +70,7 @@ def test_metadata(workshop: Workshop, kind: str) -> None:
     assert "\nLicense-Expression: Apache-2.0\n" in metadata
     required = [line for line in metadata.splitlines() if line.startswith("Requires-Dist: ")]
     needed = {line.split()[1].partition(">")[0].partition("~")[0] for line in required}
-    assert needed - {"editables"} == {"rich", "tomli", "wrapt"}
+    assert needed - {"editables"} == {"tomli", "wrapt"}
     assert ("editables" in needed) <= (kind == "editable")
     assert any(line.startswith("Requires-Dist: tomli") and "< '3.11'" in line for line in required)
     points = text(workshop.wheel(kind), ".dist-info/entry_points.txt")
