@@ -67,7 +67,10 @@ def _message(record: Any) -> str:
     try:
         text = record.getMessage()
     except Exception as error:  # wrong arguments: logging itself reports it
-        text = record.msg if isinstance(record.msg, str) else f"<{type(record.msg).__name__}>"
+        template = record.msg
+        text = (
+            str.__str__(template) if isinstance(template, str) else f"<{type(template).__name__}>"
+        )
         text = f"{text} ({type_name(error)} in its arguments)"
     return redactor().text(text, MESSAGE_CHARACTERS)
 
