@@ -126,8 +126,7 @@ def _wrapped(function: Any, hook: Any) -> Any:
 
 
 def _make(name: Any, fields: dict[str, Any], depth: int) -> Span:
-    if type(name) is not str:
-        name = str.__str__(name) if isinstance(name, str) else f"<{type(name).__name__}>"
+    name = _text(name)
     frame = caller(depth)
     key = (name, 0, 0) if frame is None else (name, id(frame.f_code), frame.f_lasti)
     site = _sites.get(key)
@@ -156,6 +155,13 @@ def _new_site(name: str, frame: Any, key: tuple[str, int, int]) -> Site:
     return site
 
 
+def _text(name: Any) -> str:
+    """What is given as a name, as a plain str, without calling anything of the user's."""
+    if type(name) is str:
+        return name
+    return str.__str__(name) if isinstance(name, str) else f"<{type(name).__name__}>"
+
+
 def _shown(name: str) -> str:
     from autotrace.agent.switch import redactor
 
@@ -171,7 +177,8 @@ def _plain(fields: dict[str, Any]) -> dict[str, Any]:
     redact = redactor()
     flat: dict[str, Any] = {}
     for name, value in fields.items():
-        if type(name) is not str or len(name) > NAME_CHARACTERS:
+        name = _text(name)
+        if len(name) > NAME_CHARACTERS:
             name = redact.text(name, NAME_CHARACTERS)
         if type(value) is bool:
             flat[name] = value
@@ -200,7 +207,8 @@ class CurrentSpan:
 
     def __setitem__(self, name: str, value: Any) -> None:
         """Set a field."""
-        self._set({name: value})
+        if self._span is not None:
+            self._set({_text(name): value})
 
     def add_fields(self, /, **fields: Any) -> None:
         """Set several fields."""
@@ -223,7 +231,7 @@ class CurrentSpan:
         if self._span is None:
             return
         try:
-            self._span.event(_shown(name), _plain(fields))
+            self._span.event(_shown(_text(name)), _plain(fields))
         except Exception as error:
             fault("autotrace.add_event", error)
 
