@@ -136,9 +136,10 @@ class Site:
         if len(dumps(constant, MARSHAL_VERSION)) > LARGEST_TAIL:
             constant = {"autotrace.fields_dropped": len(fields)}
         # A forked child has a journal of its own and must be able to write all of them again.
-        _site_records[self.number] = (name, kind, scope, constant)
-        _unwritten.append(self.number)
-        _write_sites()
+        record = _site_records[self.number] = (name, kind, scope, constant)
+        # By the thread that will use it, before it does.
+        if not _writer.site(self.number, record):
+            _unwritten.append(self.number)
 
 
 class Span:
@@ -447,9 +448,15 @@ def attach(writer: Writer) -> None:
 
 
 def _write_sites() -> None:
-    """Write the sites that are not in the journal: new ones, and those that came while the disk was full."""
-    while _unwritten and _writer.site(_unwritten[0], _site_records[_unwritten[0]]):
-        del _unwritten[0]
+    """Write the sites that are not in the journal: of another process, or from while the disk was full."""
+    while True:
+        try:
+            number = _unwritten.pop(0)
+        except IndexError:  # another thread had the last one
+            return
+        if not _writer.site(number, _site_records[number]):
+            _unwritten.append(number)
+            return
 
 
 def detach() -> None:
