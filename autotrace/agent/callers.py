@@ -55,8 +55,8 @@ def is_own(filename: str) -> bool:
     """Whether code of this file is the user's own."""
     if filename.startswith("<"):
         # `python -c` and a script on standard input; generated code bears such names too, but it seldom calls out.
-        own = filename in ("<stdin>", "<string>") and not hasattr(
-            sys.modules.get("__main__"), "__file__"
+        own = filename == "<stdin>" or (
+            filename == "<string>" and not hasattr(sys.modules.get("__main__"), "__file__")
         )
     else:
         own = not (
