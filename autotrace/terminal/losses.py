@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from autotrace.spans import Run
 from autotrace.terminal.paper import Paper, Piece
-from autotrace.terminal.text import clean, wrap
+from autotrace.terminal.text import clean, crop, wrap
 from autotrace.terminal.units import count, duration
+
+FRAMES = 5
+"""Frames of an error of autotrace's own that are shown, the innermost."""
 
 
 def draw_inside(paper: Paper, run: Run) -> None:
@@ -40,7 +43,9 @@ def draw_losses(paper: Paper, run: Run) -> bool:
         faults = f"{count(run.fault_count, 'error')} inside autotrace's own instrumentations"
         paper.flowing("  ", (f"{faults}; the job was not touched by them", "warning"), indent="  ")
         for place, text in run.faults[:3]:
-            last = text.strip().rpartition("\n")[2]
-            for number, part in enumerate(wrap(clean(f"{place}: {last}"), paper.width - 6)[:2]):
+            said, *frames = text.strip().splitlines() or [""]
+            for number, part in enumerate(wrap(clean(f"{place}: {said}"), paper.width - 6)[:2]):
                 paper.line("    " if number == 0 else "      ", (part, "dim"))
+            for frame in frames[-FRAMES:]:
+                paper.line("      ", (crop(clean(frame.strip()), paper.width - 6), "dim"))
     return bool(run.dropped or run.fault_count)

@@ -201,7 +201,7 @@ def _draw_tree(
 def _name_pieces(line: Line, columns: int) -> tuple[list[Piece], int]:
     """Return guides, name and remarks, as many as fit into ``columns``, and the columns left."""
     guides = line.guides
-    if len(guides) > columns // 2:
+    if len(guides) > columns // 2 and len(guides) + width(line.label) > columns:
         # Deeper than the page is wide: the branches next to the name are the ones that help.
         guides = "…" + guides[len(guides) - columns // 2 + 1 :]
     label = crop(line.label, columns - len(guides))

@@ -42,11 +42,11 @@ def test_drops_and_own_errors_are_told() -> None:
     assert "not kept" not in summary(made)
     made.run.dropped = 12
     made.run.fault_count = 3
-    made.run.faults = [("stripe:customers.update", "Traceback …\nTypeError: \x1b[2Jno")]
+    made.run.faults = [("stripe:customers.update", "TypeError: \x1b[2Jno\n  a.py:3 in call")]
     text = summary(made)
     assert "12 spans not kept" in text
     assert "3 errors inside autotrace's own instrumentations" in text
-    assert "stripe:customers.update: TypeError: ␛[2Jno" in text
+    assert "    stripe:customers.update: TypeError: ␛[2Jno\n      a.py:3 in call\n" in text
 
 
 @pytest.mark.parametrize(
