@@ -271,5 +271,5 @@ def test_short_names_keep_their_branches() -> None:
     made = Maker(job="g")
     made.span("y", 0, 5, parent=made.span("x", 0, 10))
     lines = tree(drawn(made.counted()))
-    assert [line.split(" ", 2)[:2] for line in lines[1:]] == [["└", "x"], ["", "└"]]
+    assert lines[1].startswith("└ x ")
     assert lines[2].startswith("  └ y ")
