@@ -30,6 +30,12 @@ def activate() -> None:
         from autotrace.agent.switch import switch_on
 
         switch_on()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        say(
+            f"the run cannot be kept, {where}{error.strerror or error}; this program runs untraced"
+            " (AUTOTRACE_HOME may name another folder)"
+        )
     except Exception as error:
         say(f"could not start ({type(error).__name__}: {error}); this program runs untraced")
 

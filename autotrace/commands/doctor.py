@@ -11,6 +11,7 @@ from typing import Any
 from autotrace import config
 from autotrace.commands.interpreters import ask
 from autotrace.store import Store, StoreError
+from autotrace.store.layout import LIVE
 
 
 class DoctorCommand:
@@ -123,12 +124,15 @@ def _store(problems: list[str]) -> dict[str, Any]:
     home = config.home()
     answer: dict[str, Any] = {"home": home, "exists": os.path.isdir(home)}
     if not answer["exists"]:
+        _try_live(home, problems)
         return answer
     try:
         with Store(home) as store:
             usage = store.usage()
             check = store.check()
             problems += [note for note in (*store.notes, store.why_readonly) if note]
+            if not store.why_readonly:
+                _try_live(home, problems)
     except StoreError as error:
         problems.append(str(error))
         answer["problem"] = str(error)
@@ -150,3 +154,20 @@ def _store(problems: list[str]) -> dict[str, Any]:
             "`autotrace prune --older-than 365d` takes them off the list."
         )
     return answer
+
+
+def _try_live(home: str, problems: list[str]) -> None:
+    """Add to ``problems`` why no job could begin a run's folder below ``home``, if so it is."""
+    place = os.path.join(home, LIVE)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        why = "is not a folder"
+    elif not os.access(place, os.W_OK | os.X_OK):
+        why = "may not be written to"
+    else:
+        return
+    problems.append(
+        f"No run can be kept in {home}: {place} {why}. Change that, or set AUTOTRACE_HOME to a "
+        "folder of your own."
+    )
