@@ -157,16 +157,21 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_one_name_for_every_way_to_call(way: str, run: Any, stand_in: Any) -> None:
-    needs = {"client v1": 13, "raw": 12, "async raw": 12, "async module": 9, "async client": 9}
+    needs = {
+        "client": 8,
+        "client v1": 13,
+        "raw": 12,
+        "async raw": 12,
+        "async module": 9,
+        "async client": 9,
+    }
     if needs.get(way, 0) > MAJOR:
         pytest.skip(f"not in stripe {MAJOR}")
     if "async" in way and importlib.util.find_spec("httpx") is None:
         pytest.skip("needs httpx")
-    traced = run(
-        "import asyncio, warnings\nwarnings.simplefilter('ignore')\n"
-        f"client = stripe.StripeClient({KEY!r}, base_addresses={{'api': {stand_in.url!r}}})\n"
-        + WAYS[way]
-    )
+    made = f"stripe.StripeClient({KEY!r}, base_addresses={{'api': {stand_in.url!r}}})"
+    code = WAYS[way].replace("client.", f"{made}.")
+    traced = run(f"import asyncio, warnings\nwarnings.simplefilter('ignore')\n{code}")
     span = only(traced)
     assert span.name == "stripe.customers.update"
     assert span.fields["stripe.object_id"] == "cus_1SyncA"
@@ -322,7 +327,7 @@ SECRETS = (
     KEY,
     KEY[8:],
     CARD,
-    "314",
+    "c1v2c3",
     stripe_objects.CLIENT_SECRET_MARK,
     stripe_objects.HOSTED_PAGE_MARK,
     "110000000",
@@ -336,7 +341,7 @@ SECRETS = (
 )
 PLANTED = f"""
 stripe.PaymentMethod.create(
-    type='card', card={{'number': '{CARD}', 'cvc': '314', 'exp_month': 12, 'exp_year': 2031}})
+    type='card', card={{'number': '{CARD}', 'cvc': 'c1v2c3', 'exp_month': 12, 'exp_year': 2031}})
 intent = stripe.PaymentIntent.create(amount=900, currency='eur', customer='cus_1SyncA', confirm='true')
 assert {stripe_objects.CLIENT_SECRET_MARK!r} in intent.client_secret
 invoice = stripe.Invoice.create(customer='cus_1SyncA')
@@ -536,10 +541,11 @@ class Bad(Stub):
 stripe.default_http_client = Bad('')
 print(outcome(lambda: stripe.Customer.retrieve('cus_1')))
 print(outcome(lambda: stripe.Customer.retrieve(5)), outcome(lambda: stripe.Customer.create(x=object())))
-import inspect
-from stripe import _api_requestor
+import inspect, sys
+requestor = (sys.modules.get('stripe._api_requestor') or sys.modules['stripe.api_requestor'])
+owner = getattr(requestor, '_APIRequestor', None) or requestor.APIRequestor
 for name in ('request', 'request_stream'):
-    function = getattr(_api_requestor._APIRequestor, name)
+    function = getattr(owner, name)
     print(inspect.signature(function), function.__qualname__, function.__module__)
 """
     )
@@ -549,6 +555,7 @@ for name in ('request', 'request_stream'):
     assert all(span.ended for span in traced.spans)
 
 
+@pytest.mark.skipif(MAJOR < 8, reason="has no services yet")
 def test_the_table_knows_every_operation_of_the_installed_sdk() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "stripe_operations.py"), "--check"],
