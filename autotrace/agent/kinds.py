@@ -203,8 +203,11 @@ def as_text(query: Any) -> str:
     """A statement as text, without calling anything of the user's: str, bytes, or its type's name."""
     if isinstance(query, str):
         return str.__str__(query)
-    if isinstance(query, (bytes, bytearray)):
-        return bytes(query[:STATEMENT_CHARACTERS]).decode("utf-8", "replace")
+    start = slice(0, STATEMENT_CHARACTERS)
+    if isinstance(query, bytes):
+        return bytes.__getitem__(query, start).decode("utf-8", "replace")
+    if isinstance(query, bytearray):
+        return bytearray.__getitem__(query, start).decode("utf-8", "replace")
     return f"<{type(query).__name__}>"
 
 

@@ -243,6 +243,8 @@ class Span:
             return
         self.token = None
         if token is not False:
+            if _get_current() is not self:
+                self._release()
             try:
                 _reset_current(token)
             except (ValueError, RuntimeError):  # another context: a generator resumed elsewhere
@@ -262,6 +264,18 @@ class Span:
             writer.window[position:end] = record
             return
         _writer.append(body)
+
+    def _release(self) -> None:
+        """Spans below that are still open (in suspended generators) must not make this one current again."""
+        below: list[Span] = []
+        span = _get_current()
+        while span is not None and span is not self:
+            below.append(span)
+            span = span.parent
+        if span is self:
+            for each in below:
+                if each.token is not None:
+                    each.token = False
 
     def restart(self, ended: int, fields: Fields) -> None:
         """End at the monotonic time `ended`, and go on as a new span of the same site beside the old one."""

