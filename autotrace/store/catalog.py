@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from autotrace.spans import Run
 from autotrace.store.errors import DamagedRun, NewerVersion, StoreError
-from autotrace.store.layout import CATALOG, run_files
+from autotrace.store.layout import CATALOG, RUNS, run_files
 from autotrace.store.records import NAMES, run_from_plain, run_to_plain
 from autotrace.store.runfile import RunFile
 
@@ -77,8 +77,9 @@ class Catalog:
     """The catalog of the store at ``home``, opened for writing where that is possible.
 
     ``notes`` grows by a sentence for a person whenever the catalog had to help itself.
-    ``why_readonly`` is empty, or says why nothing can be written. Usable from several threads.
-    Raises NewerVersion and StoreError.
+    ``why_readonly`` is empty, or says why nothing can be written; ``full`` is whether that is for
+    want of room, which deleting runs makes. Usable from several threads. Raises NewerVersion and
+    StoreError.
     """
 
     def __init__(self, home: str) -> None:
@@ -86,6 +87,7 @@ class Catalog:
         self.path = os.path.join(home, CATALOG)
         self.notes: list[str] = []
         self.why_readonly = ""
+        self.full = False
         self._inode = (0, 0)
         self._lock = threading.RLock()
         self._connection = self._open()
@@ -115,6 +117,9 @@ class Catalog:
         def delete(connection: sqlite3.Connection) -> None:
             connection.executemany("DELETE FROM runs WHERE run = ?", [(run,) for run in runs])
 
+        if self.full:  # there may be room by now
+            with self._lock:
+                self._reopen()
         self._write(delete)
 
     def runs(
@@ -186,6 +191,7 @@ class Catalog:
     def _reopen(self) -> None:
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
+        self.why_readonly, self.full = "", False
         self._connection = self._open()
 
     def _replaced(self) -> bool:
@@ -208,6 +214,7 @@ class Catalog:
             if _damaged(error) and self._set_aside():
                 return self._open_for_writing()
             self.why_readonly = _explain(self.path, error)
+            self.full = _no_room(self.path, error)
         return self._open_for_reading()
 
     def _open_for_writing(self) -> sqlite3.Connection:
@@ -281,11 +288,24 @@ class Catalog:
                 pass
             if connection is not None:
                 connection.close()
+        self._look_into_runs()
         connection = _connect(":memory:")
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)
         self._fill(connection)
         return connection
+
+    def _look_into_runs(self) -> None:
+        """Raise StoreError where there may be runs that this user may not see: none is not many."""
+        try:
+            os.scandir(os.path.join(self.home, RUNS)).close()
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise StoreError(
+                f"{self.home} may not be read ({error.strerror}). Change its permissions, or set "
+                "AUTOTRACE_HOME to a folder of your own."
+            ) from error
 
     def _set_aside(self) -> bool:
         """Rename a damaged catalog, once where several processes find it so; tell if it is gone."""
@@ -400,9 +420,14 @@ def _explain(path: str, error: sqlite3.Error) -> str:
             f"{path} may not be written to ({text}). Change its permissions, or set AUTOTRACE_HOME "
             "to a folder of your own."
         )
-    if "full" in text or ("I/O" in text and _is_full(path)):
+    if _no_room(path, error):
         return f"{path} could not be written: the disk is full. Make room, `autotrace prune` helps."
     return f"{path} could not be used: {text}."
+
+
+def _no_room(path: str, error: sqlite3.Error) -> bool:
+    text = str(error)
+    return "full" in text or ("I/O" in text and _is_full(path))
 
 
 def _is_full(path: str) -> bool:

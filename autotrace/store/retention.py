@@ -40,7 +40,7 @@ def delete(home: str, catalog: Catalog, runs: Sequence[str]) -> Pruned:
     What is not there is passed over. First go the files, then the rows of the catalog, so that
     after a crash in between nothing is forgotten that still takes room. Raises StoreError.
     """
-    if catalog.why_readonly:
+    if catalog.why_readonly and not catalog.full:
         raise StoreError(catalog.why_readonly)
     days: dict[str, set[str]] = {}
     found = []
