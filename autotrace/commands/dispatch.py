@@ -73,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns the exit code: 0 fine, 1 our error, 2 wrong usage.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    _replace_closed_streams()
     try:
         code = _run(words)
         # What is still buffered may fail to be written, so it is written where that is handled.
@@ -164,6 +165,14 @@ class _Version(argparse.Action):
 def _lowered(text: str) -> str:
     """Return ``text`` with a small first letter, as in a list of commands."""
     return text[:1].lower() + text[1:]
+
+
+def _replace_closed_streams() -> None:
+    """Give output somewhere to vanish where its descriptor was closed when this process began."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _silence(stream: object) -> None:

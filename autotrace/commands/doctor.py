@@ -52,7 +52,11 @@ def examine(python: str) -> dict[str, Any]:
     ``python`` is the path of the interpreter to look at. Raises Failure where it is none.
     """
     problems: list[str] = []
-    settings = config.load(None, os.getcwd(), os.environ)
+    try:
+        working_folder = os.getcwd()
+    except OSError:  # it was deleted
+        working_folder = ""
+    settings = config.load(None, working_folder, os.environ)
     problems += settings.problems
     # First, as what the interpreter finds out about plugins is kept in the same folder.
     store = _store(problems)
