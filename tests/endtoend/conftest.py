@@ -197,11 +197,11 @@ def say() -> Any:
 
 
 @pytest.fixture
-def stranger() -> Iterator[dict[str, int]]:
+def stranger() -> dict[str, Any]:
     """Options for `subprocess` that make the process an unprivileged user's; only root can."""
     if os.geteuid() != 0:
         pytest.skip("only root can become somebody else")
-    yield {"user": 65534, "group": 65534, "extra_groups": ()}  # type: ignore[misc]
+    return {"user": 65534, "group": 65534, "extra_groups": ()}
 
 
 @pytest.fixture

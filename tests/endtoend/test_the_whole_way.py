@@ -11,8 +11,35 @@ import pytest
 
 WAYS = ("runner", "switched on")
 
-RUN_KEYS = ["run", "trace_id", "job", "command", "state", "exit_code", "signal", "started", "duration_ns", "spans", "errors", "dropped", "cpu_ns", "max_rss_bytes"]
-SPAN_KEYS = ["span_id", "parent_id", "name", "kind", "start_ns", "duration_ns", "status", "scope", "attributes", "events", "pid"]
+RUN_KEYS = [
+    "run",
+    "trace_id",
+    "job",
+    "command",
+    "state",
+    "exit_code",
+    "signal",
+    "started",
+    "duration_ns",
+    "spans",
+    "errors",
+    "dropped",
+    "cpu_ns",
+    "max_rss_bytes",
+]
+SPAN_KEYS = [
+    "span_id",
+    "parent_id",
+    "name",
+    "kind",
+    "start_ns",
+    "duration_ns",
+    "status",
+    "scope",
+    "attributes",
+    "events",
+    "pid",
+]
 
 JOB = """
 import http.server, logging, os, sqlite3, subprocess, sys, threading, warnings
@@ -246,7 +273,7 @@ def test_however_it_ends_all_is_kept_and_what_was_open_is_named(
     shown = user.the_run()
     run = shown.run
     assert (run["state"], run["signal"], run["dropped"]) == (state, name, 0)
-    if way == "runner" or ending not in ("os._exit",):
+    if way == "runner" or ending != "os._exit":
         assert run["exit_code"] == exit_code
     assert run["spans"] == len(shown.spans) == 1 + 1 + 100 + 2
     for each in ("update_stripe", "charge"):
