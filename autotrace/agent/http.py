@@ -114,15 +114,20 @@ def http() -> Callable[..., Span | None]:
         site = sites.get(key)
         if site is None:
             site = new_site(method, where, frame, key)
-        return Span(site, {"url.full": redacted_url(url)})
+        fields: dict[str, Any] = {"url.full": redacted_url(url)}
+        if site.keep is None:  # one site for all that there was no room for
+            fields["server.address"], fields["server.port"] = where
+            if site.name == "HTTP":
+                fields["http.request.method_original"] = str(method).upper()[:20]
+        return Span(site, fields)
 
     def new_site(method: Any, where: tuple[str, int], frame: Any, key: tuple[Any, ...]) -> Site:
-        if len(sites) >= SITES:
-            frame, key, where = None, (method,), ("", 0)
-            if key in sites:
-                return sites[key]
         name = str(method).upper()[:20]
         known = name in METHODS
+        if len(sites) >= SITES:
+            frame, key, where = None, (name if known else "",), ("", 0)
+            if key in sites:
+                return sites[key]
         fields: dict[str, Any] = {"http.request.method": name if known else "_OTHER"}
         if not known:
             fields["http.request.method_original"] = name
@@ -232,6 +237,8 @@ class Exchange:
             exchange.reset(self.token)
         except ValueError:  # another context
             exchange.set(None)
+        except RuntimeError:  # closed already
+            pass
 
 
 class Attempts:
