@@ -13,7 +13,7 @@ import sys
 from autotrace.agent import tracer
 from autotrace.agent.instrument import apply, targets
 from autotrace.agent.plugins import third_party
-from autotrace.agent.tracer import fault
+from autotrace.agent.tracer import fault, process_fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ def available() -> list[str]:
         names.update(entry[:-3] for entry in entries if entry.endswith(".py"))
     names.discard("__init__")
     return sorted(names)
+
+
+_libraries: set[str] = set()
+"""Those whose instrumentation was loaded."""
 
 
 class Finder:
@@ -80,6 +84,9 @@ class Finder:
         if name not in self.waiting:
             return
         source = self.waiting.pop(name) or f"autotrace.instrumentations.{name}"
+        # So that the library itself is waited for too, for its version, where no hook is in that very module.
+        targets.setdefault(name, [])
+        _libraries.add(name)
         try:
             __import__(source)
         except Exception as error:
@@ -95,6 +102,19 @@ def _real_spec(own: Finder, name: str, path: Any, target: Any) -> Any:
         if spec is not None:
             return spec
     return None
+
+
+def note_version(module: Any, name: str) -> None:
+    """Write down which version of a library is traced, if `module` is the library itself and says so. Never raises."""
+    try:
+        if name not in _libraries:
+            return
+        said = vars(module)
+        version = said.get("__version__") or said.get("VERSION") or said.get("sqlite_version")
+        if type(version) is str:
+            process_fields({f"autotrace.library.{name}": version[:50]})
+    except Exception as error:
+        fault(f"version of {name}", error)
 
 
 def _watch(spec: Any, name: str) -> None:
@@ -114,6 +134,7 @@ def _watch(spec: Any, name: str) -> None:
             pass
         execute(module)
         apply(module, name)
+        note_version(module, name)
 
     try:
         if type(loader) is not type and getattr(loader, "name", None) == name:
@@ -145,6 +166,7 @@ class _Loader:
         module.__loader__ = self._loader
         self._loader.exec_module(module)
         apply(module, self._name)
+        note_version(module, self._name)
 
 
 def install(config: Config) -> Finder:
@@ -165,4 +187,5 @@ def install(config: Config) -> Finder:
         module = sys.modules.get(name)
         if module is not None:
             apply(module, name)
+            note_version(module, name)
     return finder

@@ -103,10 +103,6 @@ def process_attributes(process: Process) -> Attributes:
     ):
         if text(facts, fact):
             attributes[name] = text(facts, fact)
-    versions = facts.get("versions")
-    if isinstance(versions, dict):
-        for library, version in sorted(versions.items(), key=str):
-            attributes[f"autotrace.library.{library}"] = str(version)
     if process.exit is not None:
         _costs(attributes, process.exit)
         if text(process.exit, "exception"):

@@ -242,8 +242,9 @@ def test_status_messages_and_events(home: Path) -> None:
 def test_what_is_said_of_the_process_is_said_of_the_job(home: Path) -> None:
     live = Live(home)
     live.run()
-    journal = live.process(versions={"pymysql": "1.1.0"})
+    journal = live.process()
     journal.writer.update(0, {"customers": 12, "process.owner": "me"})
+    journal.writer.update(0, {"autotrace.library.pymysql": "1.1.0"})
     journal.writer.event(0, MONO + MS, "warning", {"warning.message": "old"})
     journal.exit(MONO + 9 * MS, "ValueError")
     _, spans = live.joined()
@@ -522,7 +523,7 @@ def test_records_that_make_no_sense_are_passed_over(home: Path) -> None:
     live = Live(home)
     live.run(wall="noon", mono=None, pid="many", command=5, parent="x", job=None)
     journal = live.process(
-        prefix=0xAA, root=True, ppid="p", argv=7, versions=[1], began="b", job=3, python=2**80
+        prefix=0xAA, root=True, ppid="p", argv=7, began="b", job=3, python=2**80
     )
     head = (UPDATE).to_bytes(1, "little")
     for seq, fields in ((1, ["a"]), (2, 5)):

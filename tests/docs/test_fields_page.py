@@ -47,7 +47,7 @@ AFTER_A_PREFIX = {"autotrace.cut"}
 
 NOT_PATTERNS = {
     "autotrace.instrumentations.{}",
-    # Read from journals that have it; the agent does not write it.
+    # On the page it is named after a library.
     "autotrace.library.{}",
 }
 

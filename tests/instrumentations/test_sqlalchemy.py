@@ -125,3 +125,15 @@ def test_errors_are_noted_once_by_the_driver(trace: Any) -> None:
     assert traced.stdout == bare.stdout
     failed = [span for span in traced.spans if span.status == "error"]
     assert [span.fields["error.type"] for span in failed] == ["sqlite3.OperationalError"]
+
+
+def test_versions_of_what_is_traced_are_fields_of_the_process(trace: Any) -> None:
+    import sqlite3
+
+    import sqlalchemy
+
+    traced = trace("import logging, sqlalchemy, sqlite3, sqlite3.dbapi2")
+    assert traced.fields == {
+        "autotrace.library.sqlalchemy": sqlalchemy.__version__,
+        "autotrace.library.sqlite3": sqlite3.sqlite_version,
+    }
