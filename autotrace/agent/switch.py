@@ -283,7 +283,8 @@ def _in_child() -> None:
         if not tracer.on():
             return
         span = tracer.current_here()
-        cause = f"{tracer.journal().prefix << 32 | (span.seq if span is not None else 0):016x}"
+        seq = span.seq if span is not None and span.generation != tracer.DROPPED else 0
+        cause = f"{tracer.journal().prefix << 32 | seq:016x}"
         global _made_run
         _made_run = False
         try:

@@ -44,6 +44,8 @@ _start_pack = START_HEAD.pack
 
 SITES = 2000
 """Distinct sites of one instrumentation; later ones are written out in full with each span."""
+DROPPED = -1
+"""Generation of a span whose start there was no room for: nothing more is written of it."""
 LAST_THREAD = 0xFFFF
 """Number of all threads from this one on."""
 LARGEST_TAIL = 200_000
@@ -234,6 +236,7 @@ class Span:
             return
         if not _writer.append(body):
             _writer.drop()
+            self.generation = DROPPED
 
     def end(self) -> None:
         """Write the end and make the former current span current again."""
@@ -250,7 +253,7 @@ class Span:
             except (ValueError, RuntimeError):  # another context: a generator resumed elsewhere
                 if _get_current() is self:
                     _set_current(self.parent)
-        if self.generation != _generation:  # a forked child: the span is its parent's to end
+        if self.generation != _generation:  # in a forked child the span is its parent's to end
             return
         tail = b"" if self.fields is None else tail_of(self.fields)
         size = END_BYTES + len(tail)
@@ -306,6 +309,7 @@ class Span:
         )
         if not _writer.append(body + tail):
             _writer.drop()
+            self.generation = DROPPED
 
     def late(self, fields: Fields) -> None:
         """Add fields that came to be known after the end."""
@@ -438,7 +442,9 @@ def current() -> Span | None:
 def current_here() -> Span | None:
     """The span of this process that is under way in this context, or None."""
     span = _get_current()
-    return span if span is not None and span.generation == _generation else None
+    if span is not None and (span.generation == _generation or span.generation == DROPPED):
+        return span
+    return None
 
 
 def on() -> bool:

@@ -489,8 +489,10 @@ def work(number):
         return number * number
 if __name__ == "__main__":
     with autotrace.span("pool"):
-        with multiprocessing.get_context("fork").Pool(2) as pool:
-            print(sum(pool.map(work, range(20))))
+        pool = multiprocessing.get_context("fork").Pool(2)
+        print(sum(pool.map(work, range(20))))
+        pool.close()
+        pool.join()
 """
     traced = trace(code)
     assert traced.stdout == "2470\n", traced.stderr
@@ -554,5 +556,38 @@ fill("second")
     assert traced.stderr == ""
     assert traced.dropped + len(traced.spans) == 60_000
     assert traced.dropped > 20_000
-    # Its site came while nothing could be written.
+    # What had no start has no end either, and the site came while nothing could be written.
     assert len(traced.named("second")) > 18_000
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_what_has_no_start_in_the_journal_has_no_end_and_no_children_there(
+    more: int, trace: Any
+) -> None:
+    code = f"""
+import autotrace, errno, os
+from autotrace.journal import writer
+writer.REFUSALS_BETWEEN_TRIES = 3
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+reserve = os.posix_fallocate
+os.posix_fallocate = full
+while not autotrace.agent.tracer.journal().dropped:
+    with autotrace.span("fill"): pass
+for _ in range({more}):
+    with autotrace.span("one more"): pass
+for number in range(20):
+    with autotrace.span("dropped") as span:
+        os.posix_fallocate = reserve
+        span.add_event("event")
+        with autotrace.span("inner"):
+            autotrace.add_fields(number=number)
+        autotrace.add_fields(number=number)
+    span["late"] = True
+"""
+    traced = trace(code)
+    assert (traced.returncode, traced.stderr) == (0, "")
+    assert traced.dropped > 0
+    assert traced.fields == {}
+    assert traced.spans[-1].name == "inner"
+    assert traced.spans[-1].parent.name == "dropped"
