@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import inspect
 import os
@@ -75,7 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     _replace_closed_streams()
     try:
-        code = _run(words)
+        try:
+            code = _run(words)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(bool(end.code))
         # What is still buffered may fail to be written, so it is written where that is handled.
         sys.stdout.flush()
     except BrokenPipeError:
@@ -84,10 +88,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = 0
     except KeyboardInterrupt:
         code = 130
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(bool(end.code))
     except Exception as error:
-        text = _explained(error)
+        if isinstance(error, OSError) and _is_of_output(error):
+            text: str | None = f"The output could not be written ({error.strerror})."
+        else:
+            text = _explained(error)
         if text is None:
             raise
         sys.stderr.write(f"autotrace: {text}\n")
@@ -168,11 +173,24 @@ def _lowered(text: str) -> str:
 
 
 def _replace_closed_streams() -> None:
-    """Give output somewhere to vanish where its descriptor was closed when this process began."""
+    """Give input and output a place of their own where they were closed before this began."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Say whether output could not be written; if so, what is left of it vanishes."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        _silence(sys.stdout)
+        return True
+    # What is longer than the buffer leaves nothing behind in it.
+    return error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 
 
 def _silence(stream: object) -> None:

@@ -76,6 +76,7 @@ def _run(python: str, code: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [python, "-c", code],
             env=environ,
+            cwd=_working_folder(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
@@ -93,3 +94,12 @@ def _run(python: str, code: str) -> subprocess.CompletedProcess[str]:
             f"{python} did not answer within {TIMEOUT_S} seconds. One of its libraries may hang "
             "when it is imported; switch that one off with AUTOTRACE_DISABLE."
         ) from None
+
+
+def _working_folder() -> str | None:
+    """Where to start an interpreter, None for here: where that was deleted, imports fail."""
+    try:
+        os.getcwd()
+    except OSError:
+        return "/"
+    return None
