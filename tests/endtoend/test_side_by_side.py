@@ -81,7 +81,8 @@ def test_a_job_that_changes_its_surroundings(user: Any, change: str, way: str) -
     for run in user.runs():
         assert run["dropped"] == 0
         shown = user.show(run["run"])
-        assert len(shown.named("SELECT")) == 51
+        # An agent whose modules are gone need not go on; the job must.
+        assert len(shown.named("SELECT")) == 51 or change == "modules thrown away"
         assert (run["state"], run["exit_code"]) in (("failed", 3), ("ok", None), ("lost", None))
         if way == "runner":
             assert run["exit_code"] == 3
