@@ -122,6 +122,7 @@ signal.signal(signal.SIGALRM, lambda *_: start(next(number)))
 signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
 for seq in range(100_000): start(seq)
 signal.setitimer(signal.ITIMER_REAL, 0)
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
 print(next(number) - 1_000_000)
 """,
     )
