@@ -53,10 +53,7 @@ OTHER_VERSIONS = {
     ),
     "sqlalchemy-2": ("sqlalchemy==2.0.0",),
     "stripe-10": ("stripe==10.12.0",),
-    "stripe-11": ("stripe==11.6.0",),
     "stripe-12": ("stripe==12.5.1",),
-    "stripe-13": ("stripe==13.2.0",),
-    "stripe-14": ("stripe==14.4.1",),
     "stripe-15": ("stripe==15.2.1",),
 }
 """The versions that libraries are tested with besides the locked ones, by the name of their report.

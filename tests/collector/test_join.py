@@ -522,9 +522,7 @@ def test_a_folder_without_a_run(home: Path, files: dict[str, bytes]) -> None:
 def test_records_that_make_no_sense_are_passed_over(home: Path) -> None:
     live = Live(home)
     live.run(wall="noon", mono=None, pid="many", command=5, parent="x", job=None)
-    journal = live.process(
-        prefix=0xAA, root=True, ppid="p", argv=7, began="b", job=3, python=2**80
-    )
+    journal = live.process(prefix=0xAA, root=True, ppid="p", argv=7, began="b", job=3, python=2**80)
     head = (UPDATE).to_bytes(1, "little")
     for seq, fields in ((1, ["a"]), (2, 5)):
         tail = dumps_of(fields)
