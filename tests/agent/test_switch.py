@@ -126,6 +126,11 @@ def link(folder: Path, end: str) -> str:
     return f"{other}{end}"
 
 
+def a_file(path: Path) -> Path:
+    path.touch(0o600)
+    return path
+
+
 WRONG = {
     "foreign": foreign,
     "writable by all": lambda folder: writable(folder, 0o707),
@@ -133,7 +138,7 @@ WRONG = {
     "missing": lambda folder: folder / "gone",
     "a link": lambda folder: link(folder, ""),
     "a link with a slash": lambda folder: link(folder, "/"),
-    "a file": lambda folder: Path(__file__),
+    "a file": lambda folder: a_file(folder.parent / "file"),
     "relative": lambda folder: os.path.relpath(folder, folder.parent / "work"),
     "nothing": lambda folder: "",
     "the root": lambda folder: "/" if os.geteuid() else "//",
