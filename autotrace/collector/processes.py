@@ -118,11 +118,50 @@ def writers(folder: str) -> Iterator[tuple[int, int]]:
 
 def survivors(folder: str, without: int = 0) -> list[tuple[int, int]]:
     """Return pid and start ticks of the run's processes that still run, except ``without``."""
+    known = set(writers(folder))
     return [
         (pid, ticks)
-        for pid, ticks in sorted(set(writers(folder)))
+        for pid, ticks in sorted(known | set(_forked(folder, known)))
         if pid not in (without, os.getpid()) and is_alive(pid, ticks)
     ]
+
+
+def _forked(folder: str, known: set[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield pid and start ticks of forked children that have not come to a journal of their own.
+
+    They still have their parent's mapped. A parent that forks and ends at once, as daemons do, is
+    gone before that, and nothing else tells of the child.
+    """
+    began = min((ticks for _, ticks in known), default=0)
+    if not began:
+        return
+    place = (os.path.realpath(folder) + "/").encode()
+    pids = {pid for pid, _ in known}
+    for _ in range(3):
+        vanished = False
+        try:
+            found = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        except OSError:
+            return
+        for pid in found:
+            now = stat(pid)
+            if now is None:
+                # It may have had a child that was not there yet when the list was made.
+                vanished = True
+            elif now.ticks >= began and pid not in pids and _maps(pid, place):
+                pids.add(pid)
+                yield pid, now.ticks
+        if not vanished:
+            return
+
+
+def _maps(pid: int, place: bytes) -> bool:
+    """Say whether a process has a file below ``place`` mapped for writing."""
+    try:
+        with open(f"/proc/{pid}/maps", "rb") as file:
+            return any(b" rw-s " in line and place in line for line in file)
+    except OSError:
+        return False
 
 
 def wait_for_all(folder: str, seconds: float | None, without: int = 0) -> bool:
