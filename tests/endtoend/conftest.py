@@ -176,11 +176,6 @@ def user(tmp_path: Path, home: Path) -> User:
     return User(folder, home)
 
 
-def tell(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """The lines that autotrace itself has written to stderr."""
-    return [line for line in done.stderr.splitlines() if line.startswith("autotrace")]
-
-
 @pytest.fixture
 def say() -> Any:
     """`say(done, words…)`: one line of ours on stderr, nothing else, with these words in it."""
@@ -194,14 +189,6 @@ def say() -> Any:
         return lines[0]
 
     return check
-
-
-@pytest.fixture
-def stranger() -> dict[str, Any]:
-    """Options for `subprocess` that make the process an unprivileged user's; only root can."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can become somebody else")
-    return {"user": 65534, "group": 65534, "extra_groups": ()}
 
 
 @pytest.fixture
