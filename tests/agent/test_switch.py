@@ -407,7 +407,7 @@ with autotrace.span("outer") as outer:
             assert across.span_id == outer_id, "the id of the parent's span"
             autotrace.add_fields(of="the child")
             across["lost"] = True
-            step("child")
+            step("before")
         step("both")
     step("after")
 if pid == 0:
@@ -428,14 +428,14 @@ def test_a_forked_child_has_a_journal_of_its_own_under_the_span_that_forked(trac
     assert [span.name for span in parent.spans] == ["before", "outer", "across", "both", "after"]
     assert all(span.ended for span in parent.spans)
     # Its parent's spans are not ended a second time, nor are they parents here.
-    assert [span.name for span in child.spans] == ["child", "both", "after"]
+    assert [span.name for span in child.spans] == ["before", "both", "after"]
     assert child.roots() == child.spans
     assert child.fields == {"of": "the child"}
     assert {span.fields["pid"] for span in child.spans} == {child.process["pid"]}
     [across] = parent.named("across")
     assert "lost" not in across.fields
     # Sites of before the fork are known to the child's journal as well.
-    assert child.named("both")[0].fields["code.line.number"] == 4
+    assert child.named("before")[0].fields["code.line.number"] == 4
     assert parent.exit is not None
     assert child.exit is None
 
