@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,16 @@ def small_group() -> Iterator[Callable[[], None]]:
     if swap.exists():
         swap.write_text("0")
     yield lambda: group.joinpath("cgroup.procs").write_text("0") and None
-    group.rmdir()
+    # A companion is in it too, until it has collected.
+    patience = time.monotonic() + 30
+    while True:
+        try:
+            group.rmdir()
+            return
+        except OSError:
+            if time.monotonic() > patience:
+                raise
+            time.sleep(0.1)
 
 
 GREEDY = QUERY + "\ntaken = []\nwhile True: taken.append(bytearray(b'x' * (1 << 20)))"

@@ -122,9 +122,9 @@ def test_it_is_quick_with_many_spans() -> None:
 
 def test_it_imports_nothing_heavy() -> None:
     code = (
-        "import sys; import autotrace.terminal.summary; "
+        "import sys; before = set(sys.modules); import autotrace.terminal.summary; "
         "heavy = {'rich', 'argparse', 'json', 'sqlite3', 'shutil', 'logging'}; "
-        "print(sorted(heavy & set(sys.modules)))"
+        "print(sorted(heavy & (set(sys.modules) - before)))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
